@@ -1,0 +1,62 @@
+"""The channels, as policy: what each needs, whether opening can be seen, what comes after a final refusal.
+
+Which vendor carries a channel is wiring's business (design rule 5).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Channel(StrEnum):
+    """A way out to the debtor."""
+
+    EHF = "ehf"
+    EFAKTURA = "efaktura"
+    EMAIL_LINK = "email_link"
+    EMAIL_PDF = "email_pdf"
+    LETTER = "letter"
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelFacts:
+    """`needs` names the address a delivery on this channel carries; `next_after_refusal` is in order of trial."""
+
+    needs: str
+    opening_is_seen: bool
+    next_after_refusal: tuple[Channel, ...]
+    norwegian: str
+
+
+# Design §6: EHF → e-mail → letter; eFaktura → e-mail → letter; e-mail → letter. A refused letter is a person's case.
+# Which of the two e-mail channels is the client's choice; both are listed and the one not chosen is skipped.
+FACTS: dict[Channel, ChannelFacts] = {
+    Channel.EHF: ChannelFacts(
+        "participant", False, (Channel.EMAIL_LINK, Channel.EMAIL_PDF, Channel.LETTER), "EHF"
+    ),
+    Channel.EFAKTURA: ChannelFacts(
+        "consumer", False, (Channel.EMAIL_LINK, Channel.EMAIL_PDF, Channel.LETTER), "eFaktura"
+    ),
+    Channel.EMAIL_LINK: ChannelFacts("email", True, (Channel.LETTER,), "e-post med lenke"),
+    Channel.EMAIL_PDF: ChannelFacts("email", False, (Channel.LETTER,), "e-post med PDF"),
+    Channel.LETTER: ChannelFacts("postal_address", False, (), "brev"),
+}
+
+
+class Reach(StrEnum):
+    """Three-valued answer to "can this debtor receive it": an unknown is never turned into a no."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class ReachAnswer:
+    """The answer and its evidence: what was asked (name, SMP) and what came back, in words."""
+
+    reach: Reach
+    participant: str
+    document_type: str
+    evidence: str

@@ -1,0 +1,51 @@
+"""The four outcomes of a call to the outside that did not simply succeed (design §5.3).
+
+Every adapter maps what it meets onto these in one place; the runner turns them into states.
+
+    OutsideError
+    ├── Refused          their verdict, final for this request
+    ├── TryLater         they could not now; nothing was done
+    │   └── SlowDown     429: nothing was done, wait `retry_after` seconds
+    └── UnknownOutcome   we cannot know whether it was done: ask, never repeat blindly
+"""
+
+from __future__ import annotations
+
+
+class OutsideError(Exception):
+    """`answer` is the other side's raw words (shortened, no secrets), kept for the attempt row."""
+
+    kind = "error"
+
+    def __init__(self, message: str, *, answer: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.answer = answer[:2000]
+
+
+class Refused(OutsideError):
+    """The other side said no, for good. Repeating the same request is pointless."""
+
+    kind = "refused"
+
+
+class TryLater(OutsideError):
+    """Nothing was done; the same request may work later. `retry_after`: seconds they asked for, if they did."""
+
+    kind = "try_later"
+
+    def __init__(self, message: str, *, answer: str = "", retry_after: float | None = None) -> None:
+        super().__init__(message, answer=answer)
+        self.retry_after = retry_after
+
+
+class SlowDown(TryLater):
+    """429 or its like."""
+
+    kind = "slow_down"
+
+
+class UnknownOutcome(OutsideError):
+    """The request may have been carried out (a time-out after sending, a 5xx, an empty answer)."""
+
+    kind = "unknown"

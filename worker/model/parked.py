@@ -1,0 +1,122 @@
+"""The closed list of reasons an invoice waits for a person or for better data, with what to do about each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ParkedReason(StrEnum):
+    """Why an invoice is parked. Stored, logged and documented under this word (docs/operating.md)."""
+
+    DOCUMENT_UNREADABLE = "document_unreadable"
+    DOCUMENT_HAS_DTD = "document_has_dtd"
+    DOCUMENT_TYPE_UNKNOWN = "document_type_unknown"
+    DOCUMENT_SIGNED = "document_signed"
+    NUMBER_MISMATCH = "number_mismatch"
+    AMOUNT_MISMATCH = "amount_mismatch"
+    KIND_MISMATCH = "kind_mismatch"
+    TOTALS_DISAGREE = "totals_disagree"
+    WRONG_SELLER = "wrong_seller"
+    OTHER_PAYEE = "other_payee"
+    MISSING_DUE_DATE = "missing_due_date"
+    CREDITED_INVOICE_UNNAMED = "credited_invoice_unnamed"
+    CUSTOMER_NOT_FOUND = "customer_not_found"
+    MISSING_POSTAL_ADDRESS = "missing_postal_address"
+    KID_OVERFLOW = "kid_overflow"
+    KID_NO_CHECK_DIGIT = "kid_no_check_digit"
+    KID_TAKEN = "kid_taken"
+    OLD_ACCOUNT_LEFT = "old_account_left"
+    STAMPING_NOT_PROVEN = "stamping_not_proven"
+    REACH_UNKNOWN = "reach_unknown"
+    NO_CHANNEL_LEFT = "no_channel_left"
+    ATTEMPTS_EXHAUSTED = "attempts_exhausted"
+    SENT_UNKNOWN = "sent_unknown"
+    POSTBACK_REFUSED = "postback_refused"
+    DOCUMENT_LOST = "document_lost"
+    UNEXPECTED = "unexpected"
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedFacts:
+    """`owner`: who can mend it (client, factor or engineer). `looked_at_again`: goes on by itself at the next intake
+    when mended; the others wait for `factoring-worker retry`."""
+
+    owner: str
+    looked_at_again: bool
+    meaning: str
+    remedy: str
+
+
+_R = ParkedReason
+PARKED: dict[ParkedReason, ParkedFacts] = {
+    _R.DOCUMENT_UNREADABLE: ParkedFacts("factor", True, "the ERP's document is not XML (HTML, JSON, empty or broken)",
+        "look at the answer in `invoice show`; ask the ERP's support if it stays"),
+    _R.DOCUMENT_HAS_DTD: ParkedFacts("factor", True, "the XML carries a DTD, which is never read",
+        "ask the ERP's support for a document without one"),
+    _R.DOCUMENT_TYPE_UNKNOWN: ParkedFacts("factor", True, "not a Peppol BIS Billing 3 invoice or credit note",
+        "handle it by hand: reminders, self-billing and other profiles are not stamped"),
+    _R.DOCUMENT_SIGNED: ParkedFacts("factor", True, "the XML is signed; stamping would break the signature",
+        "ask the client to send it unsigned"),
+    _R.NUMBER_MISMATCH: ParkedFacts("factor", True, "list and document disagree on the invoice number",
+        "ask the ERP's support; never deliver by guess"),
+    _R.AMOUNT_MISMATCH: ParkedFacts("factor", True, "list and document disagree on the amount, or it has none",
+        "ask the ERP's support; never deliver by guess"),
+    _R.KIND_MISMATCH: ParkedFacts("factor", True, "list and document disagree on invoice or credit note",
+        "ask the ERP's support"),
+    _R.TOTALS_DISAGREE: ParkedFacts("client", True, "the document's own sums do not add up",
+        "the client credits the invoice and makes it anew"),
+    _R.WRONG_SELLER: ParkedFacts("factor", True, "the seller in the document is not this client",
+        "check the client key in the env file: it may belong to another client"),
+    _R.OTHER_PAYEE: ParkedFacts("factor", True, "the document names another payee: it may be assigned to someone else",
+        "clear it with the client before anything is sent"),
+    _R.MISSING_DUE_DATE: ParkedFacts("client", True, "an amount is to be paid but no due date is given",
+        "the client credits the invoice and makes it anew with a due date"),
+    _R.CREDITED_INVOICE_UNNAMED: ParkedFacts("client", True, "a credit note does not say which invoice it credits",
+        "the client makes it anew from the invoice it credits"),
+    _R.CUSTOMER_NOT_FOUND: ParkedFacts("client", True, "the ERP has no customer card with the invoice's customer number",
+        "the client restores the customer card"),
+    _R.MISSING_POSTAL_ADDRESS: ParkedFacts("client", True, "the customer card lacks address, postal code or city",
+        "the client completes the postal address (postadresse) on the customer card"),
+    _R.KID_OVERFLOW: ParkedFacts("factor", False, "a number is wider than its part of the KID layout",
+        "widen the layout with the bank, then `retry`"),
+    _R.KID_NO_CHECK_DIGIT: ParkedFacts("factor", False, "MOD11 gives no digit for this number (it would be `-`)",
+        "agree on MOD10 or a longer layout with the bank, then `retry`"),
+    _R.KID_TAKEN: ParkedFacts("factor", False, "another invoice on this account already has the KID",
+        "give the clients sharing the account different client numbers, then `retry`"),
+    _R.OLD_ACCOUNT_LEFT: ParkedFacts("client", True, "the client's own account number stands in the invoice's text",
+        "the client removes the account number from the text and makes the invoice anew"),
+    _R.STAMPING_NOT_PROVEN: ParkedFacts("engineer", False, "the stamped XML or PDF does not agree with the original",
+        "a fault in this program: report it with the invoice's id; nothing was sent"),
+    _R.REACH_UNKNOWN: ParkedFacts("factor", True, "whether the debtor can receive EHF cannot be found out now",
+        "nothing: it is looked up again at the next intake"),
+    _R.NO_CHANNEL_LEFT: ParkedFacts("factor", False, "the last channel refused the delivery",
+        "read the refusal in `invoice show`, mend it, then `retry`"),
+    _R.ATTEMPTS_EXHAUSTED: ParkedFacts("factor", False, "a counterparty could not take it after many attempts",
+        "check the counterparty, then `retry`"),
+    _R.SENT_UNKNOWN: ParkedFacts("factor", False, "it may have been sent, and the other side cannot tell",
+        "find out by hand; `retry --never-arrived` sends it again, `retry --arrived` counts it as handed over"),
+    _R.POSTBACK_REFUSED: ParkedFacts("factor", False, "the ERP refused the report of the delivery",
+        "read the ERP's words in `invoice show`, mend it, then `retry`"),
+    _R.DOCUMENT_LOST: ParkedFacts("engineer", False, "a stored document is missing or its hash is wrong",
+        "restore the document store from backup, then `retry`"),
+    _R.UNEXPECTED: ParkedFacts("engineer", False, "the program met something it did not expect",
+        "report the event with the invoice's id, then `retry`"),
+}
+
+
+class InvoiceWarning(StrEnum):
+    """What is wrong with an invoice without stopping it. Kept on the invoice and reported."""
+
+    MISSING_NAME = "missing_name"
+    MISSING_FIRST_NAME = "missing_first_name"
+    MISSING_LAST_NAME = "missing_last_name"
+    MISSING_ORGANISATION_NUMBER = "missing_organisation_number"
+    BAD_ORGANISATION_NUMBER = "bad_organisation_number"
+    MISSING_PHONE = "missing_phone"
+    MISSING_EMAIL = "missing_email"
+    BAD_EMAIL = "bad_email"
+    DUE_DATE_PASSED = "due_date_passed"
+    CREDITED_INVOICE_NOT_HELD = "credited_invoice_not_held"
+    EMBEDDED_INVOICE_DROPPED = "embedded_invoice_dropped"
+    EHF_DUTY = "ehf_duty"
