@@ -221,7 +221,7 @@ class PrintHouse(Protocol):
     """Where letters are printed and posted."""
 
     async def hand_over(self, *, job: PrintJob) -> str:
-        """Hands over PDF and manifest, manifest last. Returns the print house's reference. Doing it twice is harmless."""
+        """Hands over PDF and manifest, manifest last; returns the print house's reference. Twice is harmless."""
         ...
 
     async def was_handed_over(self, *, job: PrintJob) -> bool:

@@ -26,7 +26,7 @@ def organisation_number(text: str | None) -> str | None:
 
 
 def company_id(text: str | None) -> str | None:
-    """A company identifier in comparable form: the Norwegian nine digits when it is one, else upper case without blanks."""
+    """A company identifier in comparable form: the Norwegian nine digits when it is one, else upper case, no blanks."""
     if not text or not text.strip():
         return None
     return organisation_number(text) or re.sub(r"\s", "", text).upper()

@@ -78,7 +78,8 @@ def migrate(database: Database) -> str:
 
 def head_revision() -> str:
     head = ScriptDirectory.from_config(_alembic_config()).get_current_head()
-    assert head is not None
+    if head is None:
+        raise SchemaError("the installation has no migrations: install the program again")
     return head
 
 

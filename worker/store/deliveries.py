@@ -1,0 +1,366 @@
+"""Deliveries: claimed, tried, recorded. Claim → commit → call → record (design §5.2).
+
+A claim carries a lease (until when the work is ours) and a fence (how many claims there have been). A worker whose
+lease ran out finds its fence outdated when it records, and its record is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, func, insert, or_, select, update
+
+from worker.model.channel import FACTS, Channel
+from worker.model.journey import DELIVERY_FINAL, DeliveryEvent, DeliveryState, JourneyEvent, JourneyState
+from worker.model.parked import ParkedReason
+from worker.store import moves
+from worker.store.database import Database
+from worker.store.rows import DeliveryRow, InvoiceRow
+from worker.store.tables import attempts, decisions, deliveries, invoices, postbacks
+
+LEASE = timedelta(minutes=10)  # longer than any call's own time-outs together
+
+
+def claim_ready(db: Database, *, client: str, channels: Sequence[Channel], now: datetime) -> DeliveryRow | None:
+    """Claims the oldest delivery that is due: it is now `sending`, under our lease and a new fence."""
+    with db.begin() as tx:
+        row = (
+            tx.execute(
+                select(deliveries)
+                .join(invoices, invoices.c.id == deliveries.c.invoice_id)
+                .where(
+                    invoices.c.client == client,
+                    invoices.c.state.not_in([JourneyState.PARKED, JourneyState.WITHDRAWN]),
+                    deliveries.c.state == DeliveryState.READY,
+                    deliveries.c.due_at <= now,
+                    deliveries.c.channel.in_([str(c) for c in channels]),
+                )
+                .order_by(deliveries.c.id)
+                .limit(1)
+                .with_for_update(skip_locked=True, of=deliveries)
+            )
+            .mappings()
+            .first()
+        )
+        if row is None:
+            return None
+        delivery = DeliveryRow.of(row)
+        invoice = moves.invoice_row(tx, delivery.invoice_id)
+        moves.move_delivery(
+            tx,
+            delivery,
+            DeliveryEvent.CLAIMED,
+            now=now,
+            fence=delivery.fence + 1,
+            attempts=delivery.attempts + 1,
+            lease_until=now + LEASE,
+        )
+        if invoice.state == JourneyState.ROUTED:
+            moves.move_invoice(tx, invoice, JourneyEvent.DELIVERY_STARTED, now=now)
+        return moves.delivery_row(tx, delivery.id)
+
+
+def claim_unknown(db: Database, *, client: str, now: datetime) -> DeliveryRow | None:
+    """Claims the oldest delivery whose outcome is unknown and due to be asked about; its state stays `unknown`."""
+    with db.begin() as tx:
+        row = (
+            tx.execute(
+                select(deliveries)
+                .join(invoices, invoices.c.id == deliveries.c.invoice_id)
+                .where(
+                    invoices.c.client == client,
+                    invoices.c.state.not_in([JourneyState.PARKED, JourneyState.WITHDRAWN]),
+                    deliveries.c.state == DeliveryState.UNKNOWN,
+                    deliveries.c.due_at <= now,
+                    or_(deliveries.c.lease_until.is_(None), deliveries.c.lease_until <= now),
+                )
+                .order_by(deliveries.c.id)
+                .limit(1)
+                .with_for_update(skip_locked=True, of=deliveries)
+            )
+            .mappings()
+            .first()
+        )
+        if row is None:
+            return None
+        tx.execute(
+            update(deliveries)
+            .where(deliveries.c.id == row["id"])
+            .values(fence=row["fence"] + 1, lease_until=now + LEASE)
+        )
+        return moves.delivery_row(tx, row["id"])
+
+
+def recover(db: Database, *, client: str, now: datetime) -> int:
+    """Deliveries left in `sending` by a worker that died (lease over) become `unknown`. Returns how many."""
+    with db.begin() as tx:
+        rows = (
+            tx.execute(
+                select(deliveries)
+                .join(invoices, invoices.c.id == deliveries.c.invoice_id)
+                .where(
+                    invoices.c.client == client,
+                    deliveries.c.state == DeliveryState.SENDING,
+                    deliveries.c.lease_until <= now,
+                )
+                .with_for_update(skip_locked=True, of=deliveries)
+            )
+            .mappings()
+            .all()
+        )
+        for row in rows:
+            moves.move_delivery(
+                tx,
+                DeliveryRow.of(row),
+                DeliveryEvent.UNKNOWN,
+                now=now,
+                detail="the worker stopped in the middle of this attempt",
+                due_at=now,
+                lease_until=None,
+            )
+        return len(rows)
+
+
+def add_attempt(
+    tx: Connection,
+    *,
+    subject: str,
+    subject_id: int,
+    fence: int,
+    act: str,
+    started_at: datetime,
+    ended_at: datetime,
+    outcome: str,
+    vendor_reference: str,
+    answer: str,
+) -> None:
+    """Adds the row that says what one try came to."""
+    tx.execute(
+        insert(attempts).values(
+            subject=subject,
+            subject_id=subject_id,
+            fence=fence,
+            act=act,
+            started_at=started_at,
+            ended_at=ended_at,
+            outcome=outcome,
+            vendor_reference=vendor_reference,
+            answer=answer[:2000],
+        )
+    )
+
+
+def record(
+    db: Database,
+    delivery: DeliveryRow,
+    event: DeliveryEvent | None,
+    *,
+    act: str,
+    started_at: datetime,
+    now: datetime,
+    outcome: str,
+    vendor_reference: str = "",
+    answer: str = "",
+    due_at: datetime | None = None,
+    park: tuple[ParkedReason, str] | None = None,
+) -> None:
+    """Writes what the attempt came to: the attempt row, the move on `event` (None: no move, ask again at `due_at`), and
+    what follows from it for the invoice. One transaction. Raises IllegalTransition when the lease was lost.
+    """
+    with db.begin() as tx:
+        add_attempt(
+            tx,
+            subject="delivery",
+            subject_id=delivery.id,
+            fence=delivery.fence,
+            act=act,
+            started_at=started_at,
+            ended_at=now,
+            outcome=outcome,
+            vendor_reference=vendor_reference,
+            answer=answer,
+        )
+        values: dict[str, object] = {"lease_until": None}
+        if vendor_reference:
+            values["vendor_reference"] = vendor_reference
+        if due_at is not None:
+            values["due_at"] = due_at
+        if event is None:
+            tx.execute(
+                update(deliveries)
+                .where(deliveries.c.id == delivery.id, deliveries.c.fence == delivery.fence)
+                .values(**values)
+            )
+        else:
+            if event in (DeliveryEvent.ACCEPTED, DeliveryEvent.CONFIRMED) and delivery.handed_over_at is None:
+                values["handed_over_at"] = now
+            if event is DeliveryEvent.REFUSED:
+                values["ended_reason"] = answer[:500]
+            moves.move_delivery(tx, delivery, event, now=now, detail=answer[:300], **values)
+            if event in (DeliveryEvent.ACCEPTED, DeliveryEvent.CONFIRMED):
+                invoice_reached(tx, delivery, now=now)
+        if park is not None:
+            moves.park_invoice(tx, moves.invoice_row(tx, delivery.invoice_id), park[0], park[1], now=now)
+
+
+def invoice_reached(tx: Connection, delivery: DeliveryRow, *, now: datetime) -> None:
+    """The other side has the document: the invoice is delivered, and the ERP is owed a word about it (once a delivery)."""
+    invoice = moves.invoice_row(tx, delivery.invoice_id)
+    if invoice.state == JourneyState.PARKED and invoice.parked_reason == ParkedReason.SENT_UNKNOWN:
+        moves.move_invoice(tx, invoice, JourneyEvent.RESUMED, now=now, detail="it did arrive")
+        invoice = moves.invoice_row(tx, delivery.invoice_id)
+    if invoice.state == JourneyState.DELIVERING:
+        moves.move_invoice(tx, invoice, JourneyEvent.HANDED_OVER, now=now)
+    told = tx.execute(
+        select(func.count()).select_from(postbacks).where(postbacks.c.delivery_id == delivery.id)
+    ).scalar_one()
+    if told:
+        return
+    first = not tx.execute(
+        select(func.count()).select_from(postbacks).where(postbacks.c.invoice_id == delivery.invoice_id)
+    ).scalar_one()
+    tx.execute(
+        insert(postbacks).values(
+            invoice_id=delivery.invoice_id,
+            delivery_id=delivery.id,
+            kind="delivered" if first else "status",
+            state="ready",
+            due_at=now,
+            created_at=now,
+        )
+    )
+
+
+def mark_opened(tx: Connection, delivery_id: int, *, now: datetime) -> bool:
+    """The debtor has opened the invoice. Letters not yet on their way are stopped. Returns False when it was opened before
+    or the delivery had ended otherwise."""
+    delivery = moves.delivery_row(tx, delivery_id)
+    if delivery.state not in (DeliveryState.HANDED_OVER, DeliveryState.EXPIRED, DeliveryState.UNKNOWN):
+        return False
+    moves.move_delivery(
+        tx,
+        delivery,
+        DeliveryEvent.OPENED,
+        now=now,
+        opened_at=now,
+        handed_over_at=delivery.handed_over_at or now,
+        lease_until=None,
+    )
+    invoice_reached(tx, delivery, now=now)
+    later = tx.execute(
+        select(deliveries).where(
+            deliveries.c.invoice_id == delivery.invoice_id,
+            deliveries.c.number > delivery.number,
+            deliveries.c.state == DeliveryState.READY,
+        )
+    ).mappings()
+    for row in later.all():
+        moves.move_delivery(
+            tx, DeliveryRow.of(row), DeliveryEvent.STOPPED, now=now, detail="opened late, before this was sent"
+        )
+    return True
+
+
+def unopened_since(db: Database, *, client: str, handed_over_before: datetime) -> list[tuple[DeliveryRow, InvoiceRow]]:
+    """Deliveries on channels whose opening is seen, handed over before the instant and still unopened."""
+    seen = [str(channel) for channel, facts in FACTS.items() if facts.opening_is_seen]
+    return _with_invoices(
+        db,
+        client,
+        deliveries.c.state == DeliveryState.HANDED_OVER,
+        deliveries.c.channel.in_(seen),
+        deliveries.c.handed_over_at < handed_over_before,
+    )
+
+
+def refused_without_successor(db: Database, *, client: str) -> list[tuple[DeliveryRow, InvoiceRow]]:
+    """Deliveries finally refused that are the last of their invoice: each needs the next channel."""
+    later = deliveries.alias("later")
+    has_later = (
+        select(later.c.id)
+        .where(later.c.invoice_id == deliveries.c.invoice_id, later.c.number > deliveries.c.number)
+        .exists()
+    )
+    return _with_invoices(db, client, deliveries.c.state == DeliveryState.REFUSED, ~has_later)
+
+
+def _with_invoices(db: Database, client: str, *where: object) -> list[tuple[DeliveryRow, InvoiceRow]]:
+    with db.begin() as tx:
+        rows = tx.execute(
+            select(deliveries)
+            .join(invoices, invoices.c.id == deliveries.c.invoice_id)
+            .where(
+                invoices.c.client == client,
+                invoices.c.state.not_in([JourneyState.PARKED, JourneyState.WITHDRAWN]),
+                *where,  # pyright: ignore[reportArgumentType]
+            )
+            .order_by(deliveries.c.id)
+        ).mappings()
+        found = [DeliveryRow.of(row) for row in rows]
+        return [(delivery, moves.invoice_row(tx, delivery.invoice_id)) for delivery in found]
+
+
+def take_next_channel(
+    db: Database,
+    delivery: DeliveryRow,
+    *,
+    expire: bool,
+    channel: Channel,
+    address: str,
+    key: str,
+    reason: str,
+    considered: list[list[str]],
+    now: datetime,
+) -> int:
+    """Ends `delivery` as expired (if `expire`) and writes the next one, in one transaction. Returns its id.
+
+    Raises IllegalTransition when the delivery has moved meanwhile (it was opened just now).
+    """
+    with db.begin() as tx:
+        current = moves.delivery_row(tx, delivery.id)
+        if expire:
+            moves.move_delivery(tx, current, DeliveryEvent.EXPIRED, now=now, detail=reason)
+        tx.execute(
+            insert(decisions).values(
+                invoice_id=delivery.invoice_id, at=now, channel=channel, reason=reason, considered=considered
+            )
+        )
+        return tx.execute(
+            insert(deliveries)
+            .values(
+                invoice_id=delivery.invoice_id,
+                number=delivery.number + 1,
+                channel=channel,
+                state=DeliveryState.READY,
+                address=address,
+                reason=reason,
+                key=key,
+                due_at=now,
+                created_at=now,
+            )
+            .returning(deliveries.c.id)
+        ).scalar_one()
+
+
+def refuse_ready(db: Database, delivery: DeliveryRow, *, reason: str, now: datetime) -> None:
+    """The debtor cannot receive it on this channel after all, found out before anything was sent."""
+    with db.begin() as tx:
+        moves.move_delivery(
+            tx, delivery, DeliveryEvent.REFUSED, now=now, detail=reason, ended_reason=reason, lease_until=None
+        )
+
+
+def of_invoice(db: Database, invoice_id: int) -> list[DeliveryRow]:
+    """All of the invoice's deliveries, first to last."""
+    with db.begin() as tx:
+        rows = tx.execute(
+            select(deliveries).where(deliveries.c.invoice_id == invoice_id).order_by(deliveries.c.number)
+        ).mappings()
+        return [DeliveryRow.of(row) for row in rows]
+
+
+def unfinished(db: Database, invoice_id: int) -> DeliveryRow | None:
+    """The invoice's last delivery, unless it has ended."""
+    rows = of_invoice(db, invoice_id)
+    return rows[-1] if rows and rows[-1].state not in DELIVERY_FINAL else None

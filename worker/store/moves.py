@@ -1,0 +1,138 @@
+"""The one place that moves an invoice or a delivery between states. Works inside a caller's transaction.
+
+Every move asks the transition table, is conditional on the state read, and leaves an event row.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from worker.model.journey import (
+    DeliveryEvent,
+    DeliveryState,
+    IllegalTransition,
+    JourneyEvent,
+    JourneyState,
+    next_delivery_state,
+    next_journey_state,
+)
+from worker.model.parked import ParkedReason
+from worker.store.rows import DeliveryRow, InvoiceRow
+from worker.store.tables import deliveries, events, invoices
+
+
+def invoice_row(tx: Connection, invoice_id: int) -> InvoiceRow:
+    """The row, locked on PostgreSQL until the transaction ends. Raises LookupError."""
+    row = tx.execute(select(invoices).where(invoices.c.id == invoice_id).with_for_update()).mappings().first()
+    if row is None:
+        raise LookupError(f"no invoice {invoice_id}")
+    return InvoiceRow.of(row)
+
+
+def delivery_row(tx: Connection, delivery_id: int) -> DeliveryRow:
+    """The row, locked on PostgreSQL until the transaction ends. Raises LookupError."""
+    row = tx.execute(select(deliveries).where(deliveries.c.id == delivery_id).with_for_update()).mappings().first()
+    if row is None:
+        raise LookupError(f"no delivery {delivery_id}")
+    return DeliveryRow.of(row)
+
+
+def move_invoice(
+    tx: Connection, invoice: InvoiceRow, event: JourneyEvent, *, now: datetime, detail: str = "", **values: Any
+) -> JourneyState:
+    """Moves the invoice on `event` and sets `values`. Raises IllegalTransition, also when the row changed meanwhile."""
+    return_state = JourneyState(invoice.return_state) if invoice.return_state else None
+    before = JourneyState(invoice.state)
+    after = next_journey_state(before, event, return_state=return_state)
+    if event is not JourneyEvent.PARKED:
+        values |= {"parked_reason": None, "parked_detail": None, "return_state": None}
+    changed = tx.execute(
+        update(invoices)
+        .where(invoices.c.id == invoice.id, invoices.c.state == before)
+        .values(state=after, updated_at=now, **values)
+    ).rowcount
+    if changed != 1:
+        raise IllegalTransition(f"invoice {invoice.id} is no longer {before}")
+    add_event(tx, invoice.id, event, now=now, from_state=before, to_state=after, detail=detail)
+    return after
+
+
+def park_invoice(tx: Connection, invoice: InvoiceRow, reason: ParkedReason, detail: str, *, now: datetime) -> None:
+    """Parks it, to return to where it stood. Parking anew while parked only renews the reason."""
+    if invoice.state == JourneyState.PARKED:
+        if (invoice.parked_reason, invoice.parked_detail) == (reason, detail):
+            return
+        tx.execute(
+            update(invoices)
+            .where(invoices.c.id == invoice.id)
+            .values(parked_reason=reason, parked_detail=detail, updated_at=now)
+        )
+        add_event(tx, invoice.id, JourneyEvent.PARKED, now=now, detail=f"{reason}: {detail}")
+        return
+    move_invoice(
+        tx,
+        invoice,
+        JourneyEvent.PARKED,
+        now=now,
+        detail=f"{reason}: {detail}",
+        parked_reason=reason,
+        parked_detail=detail,
+        return_state=invoice.state,
+    )
+
+
+def move_delivery(
+    tx: Connection, delivery: DeliveryRow, event: DeliveryEvent, *, now: datetime, detail: str = "", **values: Any
+) -> DeliveryState:
+    """Moves the delivery on `event`; only if nobody has claimed it anew since it was read (fence).
+
+    Raises IllegalTransition.
+    """
+    before = DeliveryState(delivery.state)
+    after = next_delivery_state(before, event)
+    changed = tx.execute(
+        update(deliveries)
+        .where(deliveries.c.id == delivery.id, deliveries.c.state == before, deliveries.c.fence == delivery.fence)
+        .values(state=after, **values)
+    ).rowcount
+    if changed != 1:
+        raise IllegalTransition(f"delivery {delivery.id} is no longer {before} under fence {delivery.fence}")
+    add_event(
+        tx,
+        delivery.invoice_id,
+        f"delivery_{event}",
+        now=now,
+        delivery_id=delivery.id,
+        from_state=before,
+        to_state=after,
+        detail=detail,
+    )
+    return after
+
+
+def add_event(
+    tx: Connection,
+    invoice_id: int,
+    event: str,
+    *,
+    now: datetime,
+    delivery_id: int | None = None,
+    from_state: str | None = None,
+    to_state: str | None = None,
+    detail: str = "",
+) -> None:
+    """Adds a line to the invoice's story."""
+    tx.execute(
+        insert(events).values(
+            invoice_id=invoice_id,
+            delivery_id=delivery_id,
+            at=now,
+            event=str(event),
+            from_state=from_state,
+            to_state=to_state,
+            detail=detail,
+        )
+    )

@@ -1,0 +1,147 @@
+"""What the ERP is owed: one row a delivery that reached the debtor, sent in order, each once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import or_, select, update
+
+from worker.model.journey import DeliveryState, IllegalTransition, JourneyEvent, JourneyState
+from worker.model.parked import ParkedReason
+from worker.store import moves
+from worker.store.database import Database
+from worker.store.deliveries import LEASE, add_attempt
+from worker.store.rows import DeliveryRow, PostbackRow
+from worker.store.tables import deliveries, invoices, postbacks
+
+# A postback's states: ready → sending → done | ready (try later) | unknown | refused; unknown → done | ready.
+# `folded`: a later delivery that the first report already told about.
+OPEN = ("ready", "unknown")
+
+
+def claim(db: Database, *, client: str, now: datetime, skip: set[int]) -> PostbackRow | None:
+    """Claims the oldest postback that is due, never overtaking an earlier one of the same invoice.
+
+    A row found in `unknown`, or in `sending` with its lease over (a worker died), comes back as `unknown`: the caller
+    asks before it repeats. A row found `ready` comes back as `sending`. `skip`: ids this run has already dealt with.
+    """
+    earlier = postbacks.alias("earlier")
+    waits = (
+        select(earlier.c.id)
+        .where(
+            earlier.c.invoice_id == postbacks.c.invoice_id,
+            earlier.c.id < postbacks.c.id,
+            earlier.c.state.not_in(["done", "folded"]),
+        )
+        .exists()
+    )
+    with db.begin() as tx:
+        row = (
+            tx.execute(
+                select(postbacks)
+                .join(invoices, invoices.c.id == postbacks.c.invoice_id)
+                .where(
+                    invoices.c.client == client,
+                    invoices.c.state.in_([JourneyState.DELIVERED, JourneyState.POSTED_BACK]),
+                    postbacks.c.due_at <= now,
+                    postbacks.c.id.not_in(skip),
+                    or_(
+                        postbacks.c.state == "ready",
+                        postbacks.c.state.in_(["unknown", "sending"])
+                        & or_(postbacks.c.lease_until.is_(None), postbacks.c.lease_until <= now),
+                    ),
+                    ~waits,
+                )
+                .order_by(postbacks.c.id)
+                .limit(1)
+                .with_for_update(skip_locked=True, of=postbacks)
+            )
+            .mappings()
+            .first()
+        )
+        if row is None:
+            return None
+        state = "sending" if row["state"] == "ready" else "unknown"
+        tx.execute(
+            update(postbacks)
+            .where(postbacks.c.id == row["id"])
+            .values(state=state, fence=row["fence"] + 1, attempts=row["attempts"] + 1, lease_until=now + LEASE)
+        )
+        return PostbackRow.of(tx.execute(select(postbacks).where(postbacks.c.id == row["id"])).mappings().one())
+
+
+def record(
+    db: Database,
+    postback: PostbackRow,
+    *,
+    state: str,
+    act: str,
+    text: str,
+    started_at: datetime,
+    now: datetime,
+    outcome: str,
+    answer: str = "",
+    due_at: datetime | None = None,
+    park: str | None = None,
+) -> None:
+    """Writes what the call came to. `done` on a first report moves the invoice to `posted_back` and folds in what that
+    report already told. Raises IllegalTransition when the lease was lost."""
+    with db.begin() as tx:
+        add_attempt(
+            tx,
+            subject="postback",
+            subject_id=postback.id,
+            fence=postback.fence,
+            act=act,
+            started_at=started_at,
+            ended_at=now,
+            outcome=outcome,
+            vendor_reference="",
+            answer=answer,
+        )
+        changed = tx.execute(
+            update(postbacks)
+            .where(postbacks.c.id == postback.id, postbacks.c.fence == postback.fence)
+            .values(
+                state=state,
+                text=text,
+                lease_until=None,
+                due_at=due_at or postback.due_at,
+                done_at=now if state == "done" else None,
+            )
+        ).rowcount
+        if changed != 1:
+            raise IllegalTransition(f"postback {postback.id} was claimed anew meanwhile")
+        invoice = moves.invoice_row(tx, postback.invoice_id)
+        if state == "done":
+            if postback.kind == "delivered":
+                moves.move_invoice(tx, invoice, JourneyEvent.ERP_TOLD, now=now, detail=text)
+                tx.execute(
+                    update(postbacks)
+                    .where(
+                        postbacks.c.invoice_id == postback.invoice_id,
+                        postbacks.c.id > postback.id,
+                        postbacks.c.state == "ready",
+                        postbacks.c.created_at <= started_at,
+                    )
+                    .values(state="folded", done_at=now)
+                )
+            else:
+                moves.add_event(tx, invoice.id, "erp_status_told", now=now, detail=text)
+        if park is not None:
+            moves.park_invoice(tx, invoice, ParkedReason.POSTBACK_REFUSED, park, now=now)
+
+
+def reached_deliveries(db: Database, invoice_id: int) -> list[DeliveryRow]:
+    """The invoice's deliveries that were handed over, first to last, whatever became of them."""
+    with db.begin() as tx:
+        rows = tx.execute(
+            select(deliveries)
+            .where(
+                deliveries.c.invoice_id == invoice_id,
+                deliveries.c.handed_over_at.is_not(None),
+                deliveries.c.state != DeliveryState.STOPPED,
+            )
+            .order_by(deliveries.c.number)
+        ).mappings()
+        return [DeliveryRow.of(row) for row in rows]

@@ -1,0 +1,144 @@
+"""Rows as typed values. Field names and order-free contents are the tables' columns, one to one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Self
+
+from sqlalchemy import RowMapping
+
+from worker.model.money import Money
+
+
+class _FromRow:
+    @classmethod
+    def of(cls, row: RowMapping) -> Self:
+        return cls(**row)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceRow(_FromRow):
+    id: int
+    client: str
+    erp: str
+    erp_id: str
+    kind: str
+    number: str
+    debtor_code: str
+    state: str
+    parked_reason: str | None
+    parked_detail: str | None
+    return_state: str | None
+    erp_row: dict[str, Any]
+    debtor: dict[str, Any] | None
+    currency: str | None
+    payable_minor: int | None
+    issue_date: date | None
+    due_date: date | None
+    is_credit: bool | None
+    original_sha256: str | None
+    stamped_sha256: str | None
+    pdf_sha256: str | None
+    pdf_pages: int | None
+    account: str | None
+    kid: str | None
+    notice_version: str | None
+    language: str | None
+    registered_as: str | None
+    route: str | None
+    route_reason: str | None
+    fetched_at: datetime
+    updated_at: datetime
+
+    @property
+    def total(self) -> Money | None:
+        if self.payable_minor is None or self.currency is None:
+            return None
+        return Money(self.payable_minor, self.currency)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryRow(_FromRow):
+    id: int
+    invoice_id: int
+    number: int
+    channel: str
+    state: str
+    address: str
+    reason: str
+    key: str
+    due_at: datetime
+    attempts: int
+    lease_until: datetime | None
+    fence: int
+    handed_over_at: datetime | None
+    opened_at: datetime | None
+    ended_reason: str | None
+    vendor_reference: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostbackRow(_FromRow):
+    id: int
+    invoice_id: int
+    delivery_id: int
+    kind: str
+    state: str
+    due_at: datetime
+    attempts: int
+    lease_until: datetime | None
+    fence: int
+    text: str | None
+    done_at: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRow(_FromRow):
+    id: int
+    invoice_id: int
+    delivery_id: int | None
+    at: datetime
+    event: str
+    from_state: str | None
+    to_state: str | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRow(_FromRow):
+    id: int
+    subject: str
+    subject_id: int
+    fence: int
+    act: str
+    started_at: datetime
+    ended_at: datetime
+    outcome: str
+    vendor_reference: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionRow(_FromRow):
+    id: int
+    invoice_id: int
+    at: datetime
+    channel: str | None
+    reason: str
+    considered: list[list[str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotRow(_FromRow):
+    client: str
+    job: str
+    slot: datetime
+    state: str
+    owner: str
+    lease_until: datetime
+    started_at: datetime
+    ended_at: datetime | None
+    summary: dict[str, Any] | None

@@ -1,0 +1,107 @@
+"""Scheduled runs: a row, unique on (client, job, slot). Who inserts it runs it; everyone else leaves it alone."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from worker.store.database import Database
+from worker.store.rows import SlotRow
+from worker.store.tables import slots
+
+LEASE = timedelta(hours=2)  # a run that says nothing for so long is dead
+
+
+def start(db: Database, *, client: str, job: str, slot: datetime, owner: str, now: datetime) -> bool:
+    """True when this worker is to run the slot: nobody has begun it, or who began it died (lease over)."""
+    try:
+        with db.begin() as tx:
+            tx.execute(
+                insert(slots).values(
+                    client=client,
+                    job=job,
+                    slot=slot,
+                    state="running",
+                    owner=owner,
+                    lease_until=now + LEASE,
+                    started_at=now,
+                )
+            )
+        return True
+    except IntegrityError:
+        with db.begin() as tx:
+            return (
+                tx.execute(
+                    update(slots)
+                    .where(
+                        slots.c.client == client,
+                        slots.c.job == job,
+                        slots.c.slot == slot,
+                        slots.c.state == "running",
+                        slots.c.lease_until <= now,
+                    )
+                    .values(owner=owner, lease_until=now + LEASE, started_at=now)
+                ).rowcount
+                == 1
+            )
+
+
+def finish(
+    db: Database,
+    *,
+    client: str,
+    job: str,
+    slot: datetime,
+    owner: str,
+    state: str,
+    summary: dict[str, Any],
+    now: datetime,
+) -> None:
+    """Ends the run as `done` or `failed`, with its counts."""
+    with db.begin() as tx:
+        tx.execute(
+            update(slots)
+            .where(slots.c.client == client, slots.c.job == job, slots.c.slot == slot, slots.c.owner == owner)
+            .values(state=state, ended_at=now, summary=summary)
+        )
+
+
+def release(db: Database, *, owner: str, now: datetime) -> int:
+    """A worker that starts under a known name lets go of what it held when it was killed. Returns how many runs."""
+    with db.begin() as tx:
+        return tx.execute(
+            update(slots).where(slots.c.owner == owner, slots.c.state == "running").values(lease_until=now)
+        ).rowcount
+
+
+def missed(db: Database, *, client: str, job: str, slot: datetime, owner: str, now: datetime) -> bool:
+    """Records that the slot passed with nobody to run it. True when this call recorded it (so: report it once)."""
+    try:
+        with db.begin() as tx:
+            tx.execute(
+                insert(slots).values(
+                    client=client,
+                    job=job,
+                    slot=slot,
+                    state="missed",
+                    owner=owner,
+                    lease_until=now,
+                    started_at=now,
+                    ended_at=now,
+                )
+            )
+        return True
+    except IntegrityError:
+        return False
+
+
+def latest(db: Database, *, client: str, limit: int = 20) -> list[SlotRow]:
+    """The client's latest runs, newest first."""
+    with db.begin() as tx:
+        rows = tx.execute(
+            select(slots).where(slots.c.client == client).order_by(slots.c.slot.desc()).limit(limit)
+        ).mappings()
+        return [SlotRow.of(row) for row in rows]
