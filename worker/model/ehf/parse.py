@@ -21,9 +21,7 @@ _GUARDED_BYTES: Final = 9_000_000
 _ENCODINGS: Final = frozenset({
     "utf-8", "utf8", "utf-16", "utf-16le", "utf-16be", "us-ascii", "iso-8859-1", "iso-8859-15", "windows-1252",
 })  # fmt: skip
-_HTML: Final = re.compile(
-    rb"(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL
-)
+_HTML: Final = re.compile(rb"(?:<\?xml[^>]*>\s*)?<(?:!doctype\s+html|html)\b", re.IGNORECASE)
 _SIGNATURE_NAMESPACES: Final = (
     "http://www.w3.org/2000/09/xmldsig#",
     "urn:oasis:names:specification:ubl:schema:xsd:CommonSignatureComponents-2",
@@ -111,7 +109,9 @@ def _read_prolog(content: bytes) -> None:
     expat hands over the beginning of a DOCTYPE before it reads any declaration in it, and we stop there.
     """
 
-    def doctype(*_: object) -> None:
+    def doctype(name: str, *_: object) -> None:
+        if name.lower() == "html":
+            raise unreadable("looks like HTML")
         raise DocumentError(ParkedReason.DOCUMENT_HAS_DTD, "the XML has a DOCTYPE")
 
     def declaration(_version: str, encoding: str | None, _standalone: int) -> None:
