@@ -25,6 +25,7 @@ class ParkedReason(StrEnum):
     MISSING_POSTAL_ADDRESS = "missing_postal_address"
     KID_OVERFLOW = "kid_overflow"
     KID_NO_CHECK_DIGIT = "kid_no_check_digit"
+    KID_NOT_NUMERIC = "kid_not_numeric"
     KID_TAKEN = "kid_taken"
     OLD_ACCOUNT_LEFT = "old_account_left"
     STAMPING_NOT_PROVEN = "stamping_not_proven"
@@ -82,6 +83,8 @@ PARKED: dict[ParkedReason, ParkedFacts] = {
         "widen the layout with the bank, then `retry`"),
     _R.KID_NO_CHECK_DIGIT: ParkedFacts("factor", False, "MOD11 gives no digit for this number (it would be `-`)",
         "agree on MOD10 or a longer layout with the bank, then `retry`"),
+    _R.KID_NOT_NUMERIC: ParkedFacts("client", False, "a number that is part of the KID holds other signs than digits",
+        "the client numbers invoices and customers with digits only, then `retry`"),
     _R.KID_TAKEN: ParkedFacts("factor", False, "another invoice on this account already has the KID",
         "give the clients sharing the account different client numbers, then `retry`"),
     _R.OLD_ACCOUNT_LEFT: ParkedFacts("client", True, "the client's own account number stands in the invoice's text",
