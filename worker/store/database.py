@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ class Database:
             self.engine = create_engine(self.url, pool_pre_ping=True)
 
     @contextmanager
-    def begin(self) -> Iterator[Connection]:
+    def begin(self) -> Generator[Connection]:
         """One transaction: committed at the end, rolled back on any exception."""
         with self.engine.begin() as connection:
             yield connection

@@ -205,7 +205,7 @@ def record(
 
 
 def invoice_reached(tx: Connection, delivery: DeliveryRow, *, now: datetime) -> None:
-    """The other side has the document: the invoice is delivered, and the ERP is owed a word about it (once a delivery)."""
+    """The other side has the document: the invoice is delivered, and the ERP is owed a word about it, once a delivery."""
     invoice = moves.invoice_row(tx, delivery.invoice_id)
     if invoice.state == JourneyState.PARKED and invoice.parked_reason == ParkedReason.SENT_UNKNOWN:
         moves.move_invoice(tx, invoice, JourneyEvent.RESUMED, now=now, detail="it did arrive")
@@ -233,8 +233,10 @@ def invoice_reached(tx: Connection, delivery: DeliveryRow, *, now: datetime) -> 
 
 
 def mark_opened(tx: Connection, delivery_id: int, *, now: datetime) -> bool:
-    """The debtor has opened the invoice. Letters not yet on their way are stopped. Returns False when it was opened before
-    or the delivery had ended otherwise."""
+    """The debtor has opened the invoice: letters not yet on their way are stopped.
+
+    Returns False when it was opened before, or the delivery had ended otherwise.
+    """
     delivery = moves.delivery_row(tx, delivery_id)
     if delivery.state not in (DeliveryState.HANDED_OVER, DeliveryState.EXPIRED, DeliveryState.UNKNOWN):
         return False

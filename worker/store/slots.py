@@ -12,7 +12,7 @@ from worker.store.database import Database
 from worker.store.rows import SlotRow
 from worker.store.tables import slots
 
-LEASE = timedelta(hours=2)  # a run that says nothing for so long is dead
+LEASE = timedelta(minutes=10)  # renewed by `heartbeat`; a run that says nothing for so long is dead
 
 
 def start(db: Database, *, client: str, job: str, slot: datetime, owner: str, now: datetime) -> bool:
@@ -69,12 +69,23 @@ def finish(
         )
 
 
-def release(db: Database, *, owner: str, now: datetime) -> int:
-    """A worker that starts under a known name lets go of what it held when it was killed. Returns how many runs."""
+def heartbeat(db: Database, *, client: str, job: str, slot: datetime, owner: str, now: datetime) -> bool:
+    """Renews the lease of a run in hand. False when it is no longer ours."""
     with db.begin() as tx:
-        return tx.execute(
-            update(slots).where(slots.c.owner == owner, slots.c.state == "running").values(lease_until=now)
-        ).rowcount
+        return (
+            tx.execute(
+                update(slots)
+                .where(
+                    slots.c.client == client,
+                    slots.c.job == job,
+                    slots.c.slot == slot,
+                    slots.c.owner == owner,
+                    slots.c.state == "running",
+                )
+                .values(lease_until=now + LEASE)
+            ).rowcount
+            == 1
+        )
 
 
 def missed(db: Database, *, client: str, job: str, slot: datetime, owner: str, now: datetime) -> bool:

@@ -1,0 +1,1 @@
+"""Small tools every room may use: clock, log, files, HTTP, retry, secrets."""
