@@ -1,0 +1,1 @@
+"""Who is out there: one package per vendor or kind of place. Only `wiring` imports them."""

@@ -1,0 +1,52 @@
+"""Documents in a local folder: `ab/cd/<sha256>`."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+from worker.ports import DocumentLost
+from worker.support import files
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+# Invoices hold personal data: readable by the worker and its group, nobody else.
+_MODE = 0o640
+
+
+class FolderDocumentStore:
+    """Implements ports.DocumentStore. `root` is made at the first document."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = Path(root)
+
+    def put(self, *, content: bytes) -> str:
+        """The content's SHA-256; durable when it returns. A file whose bytes have rotted is mended. Raises OSError."""
+        sha256 = hashlib.sha256(content).hexdigest()
+        path = self._path(sha256)
+        if _read(path) == content:
+            return sha256
+        files.make_folder(path.parent)
+        files.replace(path, content, mode=_MODE)
+        return sha256
+
+    def get(self, *, sha256: str) -> bytes:
+        """The document's bytes, checked against their hash. Raises DocumentLost."""
+        if not _SHA256.fullmatch(sha256):
+            raise DocumentLost("not a SHA-256")
+        content = _read(self._path(sha256))
+        if content is None:
+            raise DocumentLost(f"document {sha256} is not in the store")
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise DocumentLost(f"document {sha256}: its bytes no longer match their hash")
+        return content
+
+    def _path(self, sha256: str) -> Path:
+        return self._root / sha256[:2] / sha256[2:4] / sha256
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
