@@ -1,0 +1,78 @@
+"""A folder as ports.AccessPoint."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from worker.adapters.access_point.folder import translate, wire
+from worker.model.outcomes import Refused
+from worker.ports import OutboundDocument, Submission
+from worker.support import files
+
+_WRITING, _DONE = b"writing\n", b"handed over\n"
+
+
+class FolderAccessPoint:
+    """Writes documents into `root` and reads receipts from it. The folder is made when missing.
+
+    Files disappear when they are fetched, so what was handed over is also noted in `.handed_over/<key>`: first
+    "writing" (after the XML, before the JSON), then "handed over". From these and what still lies there, every crash
+    can be told: an XML whose JSON was never written is the only case that counts as never seen.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = Path(root)
+
+    async def aclose(self) -> None:
+        return
+
+    async def submit(self, *, document: OutboundDocument) -> Submission:
+        """See ports.AccessPoint. TryLater when the disk is full or the folder cannot be written."""
+        return await asyncio.to_thread(self._submit, document)
+
+    async def status(self, *, key: str) -> Submission | None:
+        """See ports.AccessPoint."""
+        return await asyncio.to_thread(self._status, key)
+
+    def _names(self, key: str) -> wire.Names:
+        names = wire.Names.of(self._root, key)
+        if names is None:
+            raise Refused("access point folder: the key is not fit for a file name")
+        return names
+
+    def _submit(self, document: OutboundDocument) -> Submission:
+        names = self._names(document.key)
+        visible = False
+        try:
+            files.make_folder(names.mark.parent)
+            files.replace(names.xml, document.xml)
+            files.replace(names.mark, _WRITING)
+            visible = True
+            files.replace(names.envelope, wire.envelope(document))
+            files.replace(names.mark, _DONE)
+        except OSError as error:
+            raise translate.trouble(error, visible=visible and self._may_be_fetched(names)) from None
+        return translate.waiting(document.key)
+
+    def _status(self, key: str) -> Submission | None:
+        names = self._names(key)
+        try:
+            if names.receipt.exists():
+                try:
+                    return translate.from_receipt(wire.read_receipt(names.receipt.read_bytes()), key=key)
+                except wire.Unreadable as error:
+                    return translate.unreadable_receipt(str(error), key=key)
+            if names.envelope.exists() or (names.mark.exists() and (
+                names.mark.read_bytes() == _DONE or not names.xml.exists()
+            )):
+                return translate.waiting(key)
+        except OSError as error:
+            raise translate.trouble(error, visible=False) from None
+        return None
+
+    def _may_be_fetched(self, names: wire.Names) -> bool:
+        try:
+            return names.envelope.exists() or not names.xml.exists()
+        except OSError:
+            return True

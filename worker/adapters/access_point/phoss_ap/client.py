@@ -1,0 +1,55 @@
+"""phoss-ap as ports.AccessPoint."""
+
+from __future__ import annotations
+
+import asyncio
+
+from worker.adapters.access_point.phoss_ap import translate, wire
+from worker.ports import OutboundDocument, Submission
+from worker.support.http import HttpClient, HttpTrouble
+from worker.support.retry import Sleep, with_retry
+
+
+class PhossAp:
+    """One phoss-ap. Owns `http` and closes it.
+
+    A submission is answered when the receiver's access point has given its receipt, so `http` wants a read time-out of
+    a minute or more. phoss-ap does not tell repeated keys apart when sending: `status` must say "never seen" first.
+    """
+
+    def __init__(self, *, http: HttpClient, base_url: str, token: str, sleep: Sleep = asyncio.sleep) -> None:
+        self._http = http
+        self._base_url = base_url.rstrip("/")
+        self._token = token
+        self._sleep = sleep
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    async def submit(self, *, document: OutboundDocument) -> Submission:
+        """See ports.AccessPoint. Sent once, never repeated here."""
+        try:
+            response = await self._http.request(
+                "POST",
+                self._base_url + wire.submit_path(document),
+                headers={"X-Token": self._token, "Content-Type": "application/xml", "Accept": "application/json"},
+                content=document.xml,
+            )
+        except HttpTrouble as error:
+            raise translate.trouble(error, what="submit", changes=True) from None
+        return translate.submitted(response, key=document.key)
+
+    async def status(self, *, key: str) -> Submission | None:
+        """See ports.AccessPoint. Raises TryLater and SlowDown when it cannot be asked."""
+        async def once() -> Submission | None:
+            try:
+                response = await self._http.request(
+                    "GET",
+                    self._base_url + wire.status_path(key),
+                    headers={"X-Token": self._token, "Accept": "application/json"},
+                )
+            except HttpTrouble as error:
+                raise translate.trouble(error, what="status", changes=False) from None
+            return translate.status(response, key=key)
+
+        return await with_retry(once, attempts=3, sleep=self._sleep)

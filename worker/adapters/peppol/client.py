@@ -1,0 +1,150 @@
+"""The Peppol look-up as ports.ReachLookup: one DNS question, one GET, three-valued answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import dns.asyncresolver
+import dns.exception
+import dns.resolver
+
+from worker.adapters.peppol import translate, wire
+from worker.adapters.peppol.translate import NotNow
+from worker.model.channel import Reach, ReachAnswer
+from worker.model.document import Kind
+from worker.model.ehf import DOCUMENT_TYPE_IDS
+from worker.model.outcomes import TryLater
+from worker.support.http import HttpClient, HttpResponse, HttpTrouble, NotSent
+from worker.support.retry import Sleep, with_retry
+
+_LARGEST_ANSWER = 2**20
+_HEADERS: Mapping[str, str] = {"Accept": "text/xml"}  # ELMA answers 406 to application/xml
+_ADDRESSES_TRIED = 3
+
+
+class PeppolLookup:
+    """Asks the SML zone (`participant.sml.prod.tech.peppol.org`) and the SMP it names. Owns `http` and closes it.
+
+    `dns_server`: host address and port to ask; None means the system's resolver. `smp_override`: an origin
+    (`http://127.0.0.1:8080`) called in place of every SMP's scheme, host and port; for the sandbox. The address in the
+    DNS must be a proper one all the same, and its path is kept.
+    """
+
+    def __init__(
+        self,
+        *,
+        http: HttpClient,
+        zone: str,
+        dns_server: tuple[str, int] | None = None,
+        smp_override: str | None = None,
+        dns_seconds: float = 5.0,
+        attempts: int = 2,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self._http = http
+        self._zone = zone
+        self._dns_server = dns_server
+        self._smp_override = smp_override
+        self._dns_seconds = dns_seconds
+        self._attempts = attempts
+        self._sleep = sleep
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    async def lookup(self, *, participant: str, kind: Kind) -> ReachAnswer:
+        """See ports.ReachLookup. The evidence names what was asked and what came back."""
+        document_type = DOCUMENT_TYPE_IDS[kind]
+        if not wire.is_participant(participant):
+            return ReachAnswer(Reach.UNKNOWN, participant, document_type, "not a participant identifier")
+        trail: list[str] = []
+        try:
+            reach = await self._ask(participant, document_type, trail)
+        except NotNow as error:
+            trail.append(str(error))
+            reach = Reach.UNKNOWN
+        return ReachAnswer(reach, participant, document_type, "; ".join(trail))
+
+    async def _ask(self, participant: str, document_type: str, trail: list[str]) -> Reach:
+        name = wire.sml_name(participant, self._zone)
+        trail.append(f"NAPTR {name}")
+        try:
+            resolver = self._resolver()
+            records = await self._naptr(resolver, name)
+        except dns.resolver.NXDOMAIN:
+            trail.append("NXDOMAIN: not registered anywhere")
+            return Reach.NO
+        except dns.resolver.NoAnswer:
+            raise NotNow("DNS: the name exists without NAPTR records") from None
+        except (dns.exception.DNSException, OSError, ValueError) as error:
+            raise NotNow(f"DNS: no answer ({type(error).__name__})") from None
+        record = wire.smp_record(records)
+        if record is None:
+            raise NotNow("DNS: no NAPTR record for Meta:SMP")
+        try:
+            smp = wire.smp_address(record)
+        except wire.Malformed as error:
+            raise NotNow(f"DNS: {error}") from None
+        trail.append(f"SMP {smp.host}{smp.path}")
+        response = await self._get(resolver, smp, participant)
+        reach, evidence = translate.judged(response, participant=participant, document_type=document_type)
+        trail.append(evidence)
+        return reach
+
+    def _resolver(self) -> dns.asyncresolver.Resolver:
+        resolver = dns.asyncresolver.Resolver(configure=self._dns_server is None)
+        if self._dns_server is not None:
+            resolver.nameservers = [self._dns_server[0]]
+            resolver.port = self._dns_server[1]
+        resolver.lifetime = self._dns_seconds
+        resolver.timeout = self._dns_seconds / 2
+        return resolver
+
+    async def _naptr(self, resolver: dns.asyncresolver.Resolver, name: str) -> list[wire.Naptr]:
+        answer = await resolver.resolve(name, "NAPTR", search=False)
+        return [
+            wire.Naptr(r.order, r.preference, r.flags.decode("ascii"), r.service.decode("ascii"),
+                       r.regexp.decode("ascii"))
+            for r in answer
+        ]
+
+    async def _get(
+        self, resolver: dns.asyncresolver.Resolver, smp: wire.SmpAddress, participant: str
+    ) -> HttpResponse:
+        """The SMP's answer, asked again once more when it could not give one. Raises NotNow."""
+        if self._smp_override is not None:
+            url, places = smp.service_group(participant, origin=self._smp_override), [None]
+        else:
+            url, places = smp.service_group(participant), await self._places(resolver, smp.host)
+
+        async def once() -> HttpResponse:
+            response = await self._first_reachable(url, places)
+            if response.status == 429 or response.status >= 500:
+                raise TryLater(f"SMP: HTTP {response.status}", retry_after=response.retry_after)
+            return response
+
+        try:
+            return await with_retry(once, attempts=self._attempts, sleep=self._sleep)
+        except TryLater as error:
+            raise NotNow(error.message) from None
+
+    async def _places(self, resolver: dns.asyncresolver.Resolver, host: str) -> Sequence[str | None]:
+        """The host's addresses, looked up once and then connected to: a second look-up could answer differently."""
+        try:
+            answers = await resolver.resolve_name(f"{host}.", search=False)
+        except (dns.exception.DNSException, OSError) as error:
+            raise NotNow(f"DNS: no address for the SMP ({type(error).__name__})") from None
+        return translate.public_addresses(answers.addresses())[:_ADDRESSES_TRIED]
+
+    async def _first_reachable(self, url: str, places: Sequence[str | None]) -> HttpResponse:
+        reason = "no address"
+        for place in places:
+            try:
+                return await self._http.request("GET", url, headers=_HEADERS, max_bytes=_LARGEST_ANSWER,
+                                                connect_to=place)
+            except NotSent as error:
+                reason = error.reason
+            except HttpTrouble as error:
+                raise TryLater(f"SMP: no answer ({error.reason})") from None
+        raise TryLater(f"SMP: no connection ({reason})")

@@ -1,0 +1,278 @@
+"""HTTP to the outside, and the only module that knows httpx.
+
+httpx 0.28 is kept on a short lead, because its pool can lose connections for good when a request is cancelled
+(encode/httpcore#1093): at most `MAX_CALLS` requests at a time in a pool of `MAX_CONNECTIONS`, its own time limits on
+every phase, and a pool in which anything was cancelled or that ran dry is never used again. Redirects are never
+followed, nothing is read from the process environment, and an answer is read only up to a size.
+
+A request that fails raises one of two errors, and the difference is the point: `NotSent` (nothing can have happened)
+or `AnswerLost` (it may have been carried out). Neither carries the address, a header or a byte of the body.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from types import TracebackType
+
+import httpx
+
+MAX_CONNECTIONS = 20
+MAX_CALLS = 8
+_PLAIN_ENCODINGS = ("", "identity", "gzip", "deflate")
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol,
+               httpx.LocalProtocolError, httpx.ProxyError, httpx.InvalidURL)
+
+# They write whole addresses, with whatever secret stands in them, at INFO.
+for _name in ("httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+
+class HttpTrouble(Exception):
+    """There is no answer to work with. `reason` is short and safe to log."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class NotSent(HttpTrouble):
+    """The request never left: repeating it is harmless."""
+
+
+class AnswerLost(HttpTrouble):
+    """The request, or some of it, was sent and no whole answer came: it may have been carried out."""
+
+
+class AnswerTooLarge(AnswerLost):
+    """The answer is larger than we are willing to read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds for each phase, and `total` for the request as a whole (a server may drip bytes for ever)."""
+
+    connect: float = 5.0
+    read: float = 30.0
+    write: float = 30.0
+    pool: float = 10.0
+    total: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """A whole answer. Header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    content: bytes = b""
+
+    @property
+    def media_type(self) -> str:
+        """The content type without parameters, in lower case; empty when not given."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds the server asks us to wait (Retry-After, RFC 9110 §10.2.3), or None.
+
+        A date is taken against the answer's own Date header, so neither our clock nor the difference to theirs counts.
+        """
+        text = self.headers.get("retry-after", "").strip()
+        if text.isascii() and text.isdigit():
+            return float(text[:9])
+        until, sent = _http_date(text), _http_date(self.headers.get("date", ""))
+        return None if until is None or sent is None else max(0.0, until - sent)
+
+    def described(self) -> str:
+        """Status, type and size: what may be logged of an answer whose content may hold anything."""
+        return f"HTTP {self.status}, {self.media_type or 'no content type'}, {len(self.content)} bytes"
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    method: str
+    url: str
+    headers: dict[str, str] = field(repr=False)
+    content: bytes | None = field(repr=False)
+    connect_to: str | None
+    max_bytes: int
+
+    def as_request(self, client: httpx.AsyncClient) -> httpx.Request:
+        target = httpx.URL(self.url)
+        if self.connect_to is None:
+            return client.build_request(self.method, target, headers=self.headers, content=self.content)
+        return client.build_request(
+            self.method,
+            target.copy_with(host=self.connect_to),
+            headers={**self.headers, "Host": target.netloc.decode("ascii")},
+            content=self.content,
+            extensions={"sni_hostname": target.raw_host.decode("ascii")},
+        )
+
+
+@dataclass(slots=True)
+class _Pool:
+    client: httpx.AsyncClient
+    calls: int = 0
+
+
+class HttpClient:
+    """Requests to one counterparty. `ca_file` adds a private certificate authority to the public ones.
+
+    Belongs to the adapter it is given to, which closes it. Bound to the event loop it is first used in.
+    """
+
+    def __init__(
+        self, *, timeouts: Timeouts | None = None, max_bytes: int = 32 * 2**20, ca_file: Path | None = None
+    ) -> None:
+        self._timeouts = timeouts or Timeouts()
+        self._max_bytes = max_bytes
+        self._ca_file = ca_file
+        self._calls = asyncio.Semaphore(MAX_CALLS)
+        self._pool: _Pool | None = None
+        self._retired: list[_Pool] = []
+        self._closed = False
+
+    async def __aenter__(self) -> HttpClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Closes every connection. Requests under way end in AnswerLost; later ones in NotSent."""
+        self._closed = True
+        pools, self._retired, current, self._pool = self._retired, [], self._pool, None
+        for pool in [*pools, *([current] if current else [])]:
+            await pool.client.aclose()
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        max_bytes: int | None = None,
+        connect_to: str | None = None,
+    ) -> HttpResponse:
+        """One request, one answer, whatever its status. Raises NotSent or AnswerLost.
+
+        `url` is whole and already percent-encoded. `connect_to` is an IP address to connect to in place of looking the
+        host up; the host's name is still the one asked for and the one the certificate must bear.
+        """
+        question = _Question(method, url, dict(headers or {}), content, connect_to,
+                             self._max_bytes if max_bytes is None else max_bytes)
+        async with self._calls:
+            try:
+                return await self._try(question)
+            except httpx.PoolTimeout:
+                # Fewer callers than connections, and still no connection: they have leaked. The new pool is empty.
+                pass
+            try:
+                return await self._try(question)
+            except httpx.PoolTimeout:
+                raise NotSent("no free connection") from None
+
+    async def _try(self, question: _Question) -> HttpResponse:
+        await self._close_retired()
+        if self._closed:
+            raise NotSent("the connection is closed for good")
+        pool = self._pool = self._pool or _Pool(self._open())
+        pool.calls += 1
+        try:
+            async with asyncio.timeout(self._timeouts.total):
+                return await self._exchange(pool.client, question.as_request(pool.client), question.max_bytes)
+        except TimeoutError:
+            self._retire(pool)
+            raise AnswerLost("no whole answer in time") from None
+        except asyncio.CancelledError:
+            self._retire(pool)
+            raise
+        except httpx.PoolTimeout:
+            self._retire(pool)
+            raise
+        except _NEVER_SENT as error:
+            raise NotSent(_reason(error)) from None
+        except (httpx.HTTPError, httpx.StreamError, RuntimeError) as error:
+            # RuntimeError: httpx's word for a client that aclose() closed under the request.
+            raise AnswerLost(_reason(error)) from None
+        finally:
+            pool.calls -= 1
+
+    async def _exchange(self, client: httpx.AsyncClient, request: httpx.Request, limit: int) -> HttpResponse:
+        response = await client.send(request, stream=True)
+        try:
+            # Layers of compression multiply: a few kilobytes could become gigabytes before they can be counted.
+            if response.headers.get("content-encoding", "").strip().lower() not in _PLAIN_ENCODINGS:
+                raise AnswerLost("the answer is encoded in a way that was not asked for")
+            parts = bytearray()
+            async for part in response.aiter_bytes():
+                parts += part
+                if len(parts) > limit:
+                    raise AnswerTooLarge(f"the answer is larger than {limit} bytes")
+            return HttpResponse(response.status_code, {k.lower(): v for k, v in response.headers.items()}, bytes(parts))
+        finally:
+            await response.aclose()
+
+    def _open(self) -> httpx.AsyncClient:
+        context = ssl.create_default_context()
+        with contextlib.suppress(ImportError):
+            # Slim images may lack system certificates; certifi comes with httpx.
+            import certifi  # noqa: PLC0415
+
+            context.load_verify_locations(certifi.where())
+        if self._ca_file is not None:
+            context.load_verify_locations(self._ca_file)
+        t = self._timeouts
+        return httpx.AsyncClient(
+            verify=context,
+            trust_env=False,
+            follow_redirects=False,
+            timeout=httpx.Timeout(connect=t.connect, read=t.read, write=t.write, pool=t.pool),
+            limits=httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CALLS),
+            headers={"Accept-Encoding": "identity", "User-Agent": "factoring-worker"},
+        )
+
+    def _retire(self, pool: _Pool) -> None:
+        """No new request uses the pool; it is closed when the last one under way has ended."""
+        if self._pool is pool:
+            self._pool = None
+        if pool not in self._retired and not self._closed:
+            self._retired.append(pool)
+
+    async def _close_retired(self) -> None:
+        idle = [pool for pool in self._retired if pool.calls == 0]
+        self._retired = [pool for pool in self._retired if pool.calls > 0]
+        for pool in idle:
+            await pool.client.aclose()
+
+
+def _reason(error: BaseException) -> str:
+    """What went wrong, in the system's words where it has some; never httpx's text, which may quote the request."""
+    step: BaseException | None = error
+    for _ in range(8):
+        if step is None:
+            break
+        if isinstance(step, ssl.SSLCertVerificationError):
+            return f"certificate not accepted: {step.verify_message}"
+        if isinstance(step, OSError) and step.strerror:
+            return step.strerror
+        step = step.__cause__ or step.__context__
+    return type(error).__name__
+
+
+def _http_date(text: str) -> float | None:
+    try:
+        return parsedate_to_datetime(text).timestamp() if text else None
+    except (ValueError, OverflowError):
+        return None
