@@ -1,0 +1,75 @@
+"""Country names for addresses abroad, by ISO 3166-1 alpha-2: Europe and the countries Norwegians trade with most."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+_COUNTRIES: dict[str, tuple[str, str]] = {
+    "AE": ("De forente arabiske emirater", "United Arab Emirates"),
+    "AT": ("Østerrike", "Austria"),
+    "AU": ("Australia", "Australia"),
+    "AX": ("Åland", "Åland Islands"),
+    "BA": ("Bosnia-Hercegovina", "Bosnia and Herzegovina"),
+    "BE": ("Belgia", "Belgium"),
+    "BG": ("Bulgaria", "Bulgaria"),
+    "BR": ("Brasil", "Brazil"),
+    "CA": ("Canada", "Canada"),
+    "CH": ("Sveits", "Switzerland"),
+    "CN": ("Kina", "China"),
+    "CY": ("Kypros", "Cyprus"),
+    "CZ": ("Tsjekkia", "Czechia"),
+    "DE": ("Tyskland", "Germany"),
+    "DK": ("Danmark", "Denmark"),
+    "EE": ("Estland", "Estonia"),
+    "ES": ("Spania", "Spain"),
+    "FI": ("Finland", "Finland"),
+    "FO": ("Færøyene", "Faroe Islands"),
+    "FR": ("Frankrike", "France"),
+    "GB": ("Storbritannia", "United Kingdom"),
+    "GL": ("Grønland", "Greenland"),
+    "GR": ("Hellas", "Greece"),
+    "HK": ("Hongkong", "Hong Kong"),
+    "HR": ("Kroatia", "Croatia"),
+    "HU": ("Ungarn", "Hungary"),
+    "IE": ("Irland", "Ireland"),
+    "IL": ("Israel", "Israel"),
+    "IN": ("India", "India"),
+    "IS": ("Island", "Iceland"),
+    "IT": ("Italia", "Italy"),
+    "JP": ("Japan", "Japan"),
+    "KR": ("Sør-Korea", "South Korea"),
+    "LI": ("Liechtenstein", "Liechtenstein"),
+    "LT": ("Litauen", "Lithuania"),
+    "LU": ("Luxembourg", "Luxembourg"),
+    "LV": ("Latvia", "Latvia"),
+    "MC": ("Monaco", "Monaco"),
+    "ME": ("Montenegro", "Montenegro"),
+    "MK": ("Nord-Makedonia", "North Macedonia"),
+    "MT": ("Malta", "Malta"),
+    "MX": ("Mexico", "Mexico"),
+    "NL": ("Nederland", "Netherlands"),
+    "NO": ("Norge", "Norway"),
+    "NZ": ("New Zealand", "New Zealand"),
+    "PH": ("Filippinene", "Philippines"),
+    "PL": ("Polen", "Poland"),
+    "PT": ("Portugal", "Portugal"),
+    "RO": ("Romania", "Romania"),
+    "RS": ("Serbia", "Serbia"),
+    "SE": ("Sverige", "Sweden"),
+    "SG": ("Singapore", "Singapore"),
+    "SI": ("Slovenia", "Slovenia"),
+    "SJ": ("Svalbard og Jan Mayen", "Svalbard and Jan Mayen"),
+    "SK": ("Slovakia", "Slovakia"),
+    "TH": ("Thailand", "Thailand"),
+    "TR": ("Tyrkia", "Türkiye"),
+    "UA": ("Ukraina", "Ukraine"),
+    "US": ("USA", "United States"),
+    "VN": ("Vietnam", "Vietnam"),
+    "ZA": ("Sør-Afrika", "South Africa"),
+}
+
+
+def country_name(code: str, language: Literal["nb", "en"]) -> str:
+    """The country's name; the code itself when it is not in the table."""
+    names = _COUNTRIES.get(code.strip().upper())
+    return names[0 if language == "nb" else 1] if names else code.strip().upper()

@@ -1,0 +1,101 @@
+"""Units of measure in words: UN/ECE Recommendation 20 codes (and 21 packages, prefixed X) as Norwegian invoices meet them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Literal
+
+# code -> (Norwegian, English), `one|several` where they differ. A code not here is shown as it stands: the debtor then sees what the ERP wrote.
+_UNITS: dict[str, tuple[str, str]] = {
+    **dict.fromkeys(("C62", "EA", "H87", "NAR", "NPT", "PCE", "PC", "XPP"), ("stk.", "pc.|pcs")),
+    "ANN": ("år", "year|years"),
+    "MON": ("måned|måneder", "month|months"),
+    "QAN": ("kvartal", "quarter|quarters"),
+    "SAN": ("halvår", "half-year|half-years"),
+    "WEE": ("uke|uker", "week|weeks"),
+    "DAY": ("dag|dager", "day|days"),
+    "E49": ("arbeidsdag|arbeidsdager", "working day|working days"),
+    "HUR": ("time|timer", "hour|hours"),
+    "LH": ("arbeidstime|arbeidstimer", "labour hour|labour hours"),
+    "MIN": ("minutt|minutter", "minute|minutes"),
+    "SEC": ("sekund|sekunder", "second|seconds"),
+    "KGM": ("kg", "kg"),
+    "GRM": ("g", "g"),
+    "MGM": ("mg", "mg"),
+    "HGM": ("hg", "hg"),
+    "TNE": ("tonn", "tonne|tonnes"),
+    "MTR": ("m", "m"),
+    "CMT": ("cm", "cm"),
+    "MMT": ("mm", "mm"),
+    "KMT": ("km", "km"),
+    "SMI": ("engelske mil", "mile|miles"),
+    "LM": ("løpemeter", "linear m"),
+    "MTK": ("m²", "m²"),
+    "CMK": ("cm²", "cm²"),
+    "DAA": ("dekar", "decare|decares"),
+    "HAR": ("hektar", "hectare|hectares"),
+    "MTQ": ("m³", "m³"),
+    "LTR": ("liter", "litre|litres"),
+    "DLT": ("dl", "dl"),
+    "CLT": ("cl", "cl"),
+    "MLT": ("ml", "ml"),
+    "HLT": ("hl", "hl"),
+    "KWH": ("kWh", "kWh"),
+    "MWH": ("MWh", "MWh"),
+    "KWT": ("kW", "kW"),
+    "AMP": ("A", "A"),
+    "GV": ("GJ", "GJ"),
+    "KTM": ("km", "km"),
+    "AD": ("byte", "byte|bytes"),
+    "4L": ("MB", "MB"),
+    "E34": ("GB", "GB"),
+    "PR": ("par", "pair|pairs"),
+    "DZN": ("dusin", "dozen"),
+    "CEN": ("hundre", "hundred"),
+    "MIL": ("tusen", "thousand"),
+    "SET": ("sett", "set|sets"),
+    "KT": ("sett", "kit|kits"),
+    "RO": ("rull|ruller", "roll|rolls"),
+    "XRO": ("rull|ruller", "roll|rolls"),
+    "ST": ("ark", "sheet|sheets"),
+    "LEF": ("blad", "leaf|leaves"),
+    "LS": ("rund sum", "lump sum"),
+    "P1": ("%", "%"),
+    "E48": ("tjeneste|tjenester", "service|services"),
+    "IE": ("person|personer", "person|persons"),
+    "E51": ("jobb|jobber", "job|jobs"),
+    "5B": ("parti|partier", "batch|batches"),
+    "E54": ("tur|turer", "trip|trips"),
+    "PK": ("pakke|pakker", "pack|packs"),
+    "XPK": ("pakke|pakker", "package|packages"),
+    "XPA": ("pakke|pakker", "packet|packets"),
+    "BX": ("eske|esker", "box|boxes"),
+    "XBX": ("eske|esker", "box|boxes"),
+    "CT": ("kartong|kartonger", "carton|cartons"),
+    "XCT": ("kartong|kartonger", "carton|cartons"),
+    "CS": ("kasse|kasser", "case|cases"),
+    "XCS": ("kasse|kasser", "case|cases"),
+    "XCR": ("kasse|kasser", "crate|crates"),
+    "PF": ("palle|paller", "pallet|pallets"),
+    "XPX": ("palle|paller", "pallet|pallets"),
+    "BG": ("pose|poser", "bag|bags"),
+    "XBG": ("pose|poser", "bag|bags"),
+    "XSA": ("sekk|sekker", "sack|sacks"),
+    "BO": ("flaske|flasker", "bottle|bottles"),
+    "XBO": ("flaske|flasker", "bottle|bottles"),
+    "CA": ("boks|bokser", "can|cans"),
+    "XCA": ("boks|bokser", "can|cans"),
+    "TU": ("tube|tuber", "tube|tubes"),
+    "XTU": ("tube|tuber", "tube|tubes"),
+    "XCN": ("container|containere", "container|containers"),
+    "XBE": ("bunt|bunter", "bundle|bundles"),
+}
+
+
+def unit(code: str, quantity: Decimal, language: Literal["nb", "en"]) -> str:
+    """The unit in words, in the singular for one; the code itself when it is not known here."""
+    words = _UNITS.get(code.strip().upper())
+    if words is None:
+        return code.strip()
+    one, _, several = words[0 if language == "nb" else 1].partition("|")
+    return one if abs(quantity) == 1 or not several else several
