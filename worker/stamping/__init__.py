@@ -1,1 +1,5 @@
-"""Stamping: the invoice becomes the factor's. Notice, payee, account and KID in the XML; the PDF drawn from it."""
+"""Stamping: the invoice becomes the factor's: account, KID, pledge notice and payee, in XML and on paper."""
+
+from worker.stamping.step import StampingConfig, run
+
+__all__ = ["StampingConfig", "run"]
