@@ -130,7 +130,8 @@ class OutboundDocument:
 class SubmissionState(StrEnum):
     """What an access point says of a document. `vendor word unknown to us` is QUEUED plus an alarm, never more."""
 
-    QUEUED = "queued"  # it has it, the receiver's access point does not yet
+    QUEUED = "queued"  # it has it but could not send it yet; it may still give up
+    SUBMITTED = "submitted"  # it has taken it over; a receipt may follow
     DELIVERED = "delivered"  # receipt from the receiver's access point
     REFUSED = "refused"  # given up for good
 

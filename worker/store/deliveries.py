@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
 from worker.model.channel import FACTS, Channel
 from worker.model.journey import DELIVERY_FINAL, DeliveryEvent, DeliveryState, JourneyEvent, JourneyState
@@ -61,8 +61,9 @@ def claim_ready(db: Database, *, client: str, channels: Sequence[Channel], now: 
         return moves.delivery_row(tx, delivery.id)
 
 
-def claim_unknown(db: Database, *, client: str, now: datetime) -> DeliveryRow | None:
-    """Claims the oldest delivery whose outcome is unknown and due to be asked about; its state stays `unknown`."""
+def claim_to_ask(db: Database, *, client: str, now: datetime, skip: set[int]) -> DeliveryRow | None:
+    """Claims the oldest delivery that is due to be asked about: its outcome is unknown, or it is an EHF still without
+    a receipt. The state stays as it is. `skip`: ids this run has asked about."""
     with db.begin() as tx:
         row = (
             tx.execute(
@@ -71,8 +72,14 @@ def claim_unknown(db: Database, *, client: str, now: datetime) -> DeliveryRow | 
                 .where(
                     invoices.c.client == client,
                     invoices.c.state.not_in([JourneyState.PARKED, JourneyState.WITHDRAWN]),
-                    deliveries.c.state == DeliveryState.UNKNOWN,
+                    or_(
+                        deliveries.c.state == DeliveryState.UNKNOWN,
+                        and_(
+                            deliveries.c.state == DeliveryState.HANDED_OVER, deliveries.c.channel == Channel.EHF
+                        ),
+                    ),
                     deliveries.c.due_at <= now,
+                    deliveries.c.id.not_in(skip),
                     or_(deliveries.c.lease_until.is_(None), deliveries.c.lease_until <= now),
                 )
                 .order_by(deliveries.c.id)

@@ -1,0 +1,55 @@
+"""The EHF channel: the stamped XML to the debtor's electronic address, the seller as sender."""
+
+from __future__ import annotations
+
+from worker.delivery.outbound import Parcel, Sent
+from worker.model.document import Identifier
+from worker.model.ehf import DOCUMENT_TYPE_IDS, PROCESS_ID
+from worker.model.journey import DeliveryEvent
+from worker.model.outcomes import Refused
+from worker.ports import AccessPoint, OutboundDocument, Submission, SubmissionState
+
+# QUEUED is no event: the access point may still give up, so the outcome stays unknown and is asked for again.
+_EVENTS = {
+    SubmissionState.SUBMITTED: DeliveryEvent.ACCEPTED,
+    SubmissionState.DELIVERED: DeliveryEvent.CONFIRMED,
+    SubmissionState.REFUSED: DeliveryEvent.REFUSED,
+    SubmissionState.QUEUED: DeliveryEvent.UNKNOWN,
+}
+
+
+async def send(parcel: Parcel, access_point: AccessPoint) -> Sent:
+    """Submits under the delivery's own key. Raises the outcomes of worker.model.outcomes.
+
+    Sender and receiver are the document's own endpoints: the network demands that they agree (Peppol BIS, payload).
+    """
+    document = parcel.document
+    if document.seller.endpoint is None or document.buyer.endpoint is None:
+        raise Refused("the document lacks the seller's or the buyer's electronic address (EndpointID)")
+    submission = await access_point.submit(
+        document=OutboundDocument(
+            key=parcel.delivery.key,
+            kind=document.kind,
+            sender=_participant(document.seller.endpoint),
+            receiver=parcel.delivery.address,
+            document_type_id=DOCUMENT_TYPE_IDS[document.kind],
+            process_id=PROCESS_ID,
+            country=document.seller.address.country or "NO",
+            xml=parcel.xml,
+        )
+    )
+    return as_sent(submission)
+
+
+async def ask(key: str, access_point: AccessPoint) -> Sent | None:
+    """What became of it; None when the access point has never seen the key."""
+    submission = await access_point.status(key=key)
+    return as_sent(submission) if submission is not None else None
+
+
+def as_sent(submission: Submission) -> Sent:
+    return Sent(_EVENTS[submission.state], submission.vendor_reference, submission.answer, submission.known_word)
+
+
+def _participant(endpoint: Identifier) -> str:
+    return f"{endpoint.scheme}:{endpoint.value}"

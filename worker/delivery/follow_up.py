@@ -1,0 +1,57 @@
+"""Asking about what is unknown, and collecting receipts. Never sends."""
+
+from __future__ import annotations
+
+from worker.delivery import ehf, letter
+from worker.delivery.outbound import DeliveryConfig, Parcel, Sent
+from worker.delivery.send import Carriers, Desk, NeverArrived, attempt
+from worker.model.channel import Channel
+from worker.model.journey import DeliveryState
+from worker.model.outcomes import UnknownOutcome
+from worker.ports import DocumentStore
+from worker.store import deliveries
+from worker.store.database import Database
+from worker.support.clock import Clock
+from worker.support.log import bound, get_logger
+from worker.support.summary import Summary
+
+
+async def run(
+    *,
+    clock: Clock,
+    client: str,
+    config: DeliveryConfig,
+    db: Database,
+    documents: DocumentStore,
+    carriers: Carriers,
+) -> Summary:
+    """Recovers what a dead worker left behind, then asks each counterparty about every delivery that is due for it."""
+    desk = Desk(clock, client, config, db, documents, carriers)
+    summary = Summary()
+    recovered = deliveries.recover(db, client=client, now=clock.now())
+    if recovered:
+        get_logger().warning("recovery.deliveries", count=recovered)
+        summary.count("recovered", recovered)
+    asked: set[int] = set()
+    while (delivery := deliveries.claim_to_ask(db, client=client, now=clock.now(), skip=asked)) is not None:
+        asked.add(delivery.id)
+        with bound(invoice=delivery.invoice_id, delivery=delivery.id, channel=delivery.channel):
+            waiting_for_receipt = delivery.state == DeliveryState.HANDED_OVER
+            summary.count(await attempt(desk, delivery, "ask", lambda p: _ask(p, desk, waiting_for_receipt)))
+    return summary
+
+
+async def _ask(parcel: Parcel, desk: Desk, waiting_for_receipt: bool) -> Sent:
+    """The counterparty's word. Raises NeverArrived when it has not got it, UnknownOutcome when it cannot tell."""
+    channel = Channel(parcel.delivery.channel)
+    if channel is Channel.EHF:
+        answer = await ehf.ask(parcel.delivery.key, desk.carriers.access_point)
+    elif channel is Channel.LETTER:
+        answer = await letter.ask(parcel, desk.config, desk.carriers.print_house)
+    else:
+        raise UnknownOutcome("a mail server cannot be asked about a message")
+    if answer is None:
+        if waiting_for_receipt:
+            raise UnknownOutcome("accepted before, and now not known to the counterparty")
+        raise NeverArrived("the counterparty has not got it")
+    return answer

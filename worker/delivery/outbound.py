@@ -1,0 +1,66 @@
+"""What every channel needs at hand: the invoice's documents and the client's way of speaking."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from worker.model.document import Document
+from worker.model.ehf import read_document
+from worker.model.journey import DeliveryEvent
+from worker.ports import DocumentStore
+from worker.store.rows import DeliveryRow, InvoiceRow
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryConfig:
+    """The client's and factor's side of every delivery. `server_key`: for the codes' HMAC."""
+
+    client_name: str
+    factor_name: str
+    factor_organisation_number: str
+    reply_to: str
+    message_id_domain: str
+    portal_url: str
+    link_days: int
+    server_key: bytes
+    return_address: str
+    letter_colour: bool
+    letter_duplex: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One delivery with the bytes it may need. Document and PDF are those of the invoice as stamped."""
+
+    invoice: InvoiceRow
+    delivery: DeliveryRow
+    document: Document
+    xml: bytes
+    pdf: bytes
+
+    @property
+    def file_name(self) -> str:
+        return file_name(self.invoice)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a channel's call came to when it did not raise: the event for the delivery, and the vendor's words."""
+
+    event: DeliveryEvent
+    vendor_reference: str
+    answer: str
+    known_word: bool = True
+
+
+def parcel(invoice: InvoiceRow, delivery: DeliveryRow, documents: DocumentStore) -> Parcel:
+    """Raises DocumentLost."""
+    xml = documents.get(sha256=invoice.stamped_sha256 or "")
+    pdf = documents.get(sha256=invoice.pdf_sha256 or "")
+    return Parcel(invoice, delivery, read_document(xml), xml, pdf)
+
+
+def file_name(invoice: InvoiceRow) -> str:
+    """`faktura-10045.pdf` or `kreditnota-77.pdf`; a number that is no file name is made one."""
+    safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in invoice.number)[:60]
+    return f"{'kreditnota' if invoice.kind == 'credit_note' else 'faktura'}-{safe}.pdf"

@@ -1,0 +1,218 @@
+"""The runner: claim, commit, call, record. It owns status, attempts and logging; channels only send and answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from worker.delivery import ehf, email, letter
+from worker.delivery.outbound import DeliveryConfig, Parcel, Sent, parcel
+from worker.model.channel import Channel
+from worker.model.ehf import DocumentError
+from worker.model.journey import DeliveryEvent, IllegalTransition
+from worker.model.outcomes import Refused, SlowDown, TryLater, UnknownOutcome
+from worker.model.parked import ParkedReason
+from worker.ports import AccessPoint, DocumentLost, DocumentStore, Mailer, MailServer, PrintHouse
+from worker.store import deliveries, invoices
+from worker.store.database import Database
+from worker.store.rows import DeliveryRow
+from worker.support.clock import Clock
+from worker.support.log import bound, get_logger
+from worker.support.summary import Summary
+
+EHF_AT_ONCE = 4  # submissions in flight; an access point sends on while we wait
+# How long a counterparty may go on saying "later" before we stop asking: a mailbox full for a day is no address, so the
+# next channel takes over; an access point or print house down for days is a person's case.
+GIVE_UP = {
+    Channel.EMAIL_LINK: timedelta(hours=24),
+    Channel.EMAIL_PDF: timedelta(hours=24),
+    Channel.EHF: timedelta(hours=72),
+    Channel.LETTER: timedelta(hours=72),
+}
+ASK_AGAIN = timedelta(minutes=10)
+_NEXT_CHANNEL_WHEN_GIVEN_UP = (Channel.EMAIL_LINK, Channel.EMAIL_PDF)
+
+
+@dataclass(frozen=True, slots=True)
+class Carriers:
+    """Who carries the channels."""
+
+    access_point: AccessPoint
+    mail_server: MailServer
+    print_house: PrintHouse
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What every attempt needs."""
+
+    clock: Clock
+    client: str
+    config: DeliveryConfig
+    db: Database
+    documents: DocumentStore
+    carriers: Carriers
+
+
+Call = Callable[[Parcel], Awaitable[Sent]]
+
+
+async def run(
+    *,
+    clock: Clock,
+    client: str,
+    config: DeliveryConfig,
+    db: Database,
+    documents: DocumentStore,
+    carriers: Carriers,
+) -> Summary:
+    """Tries every delivery that is due. Returns counts; trouble with one delivery never stops the others."""
+    desk = Desk(clock, client, config, db, documents, carriers)
+    summary = Summary()
+    summary.update(await _several(desk, Channel.EHF, lambda p: ehf.send(p, carriers.access_point)))
+    async with carriers.mail_server.session() as mailer:
+        for channel, mail in ((Channel.EMAIL_LINK, email.send_link), (Channel.EMAIL_PDF, email.send_pdf)):
+            summary.update(await _drain(desk, channel, _mailing(mail, desk, mailer)))
+    summary.update(await _drain(desk, Channel.LETTER, lambda p: letter.send(p, config, carriers.print_house)))
+    return summary
+
+
+def _mailing(
+    mail: Callable[[Parcel, DeliveryConfig, Mailer, Database, datetime], Awaitable[Sent]], desk: Desk, mailer: Mailer
+) -> Call:
+    return lambda p: mail(p, desk.config, mailer, desk.db, desk.clock.now())
+
+
+async def _several(desk: Desk, channel: Channel, call: Call) -> Summary:
+    summary = Summary()
+    for done in await asyncio.gather(*(_drain(desk, channel, call) for _ in range(EHF_AT_ONCE))):
+        summary.update(done)
+    return summary
+
+
+async def _drain(desk: Desk, channel: Channel, call: Call) -> Summary:
+    summary = Summary()
+    while (
+        delivery := deliveries.claim_ready(desk.db, client=desk.client, channels=[channel], now=desk.clock.now())
+    ) is not None:
+        with bound(invoice=delivery.invoice_id, delivery=delivery.id, channel=channel, attempt=delivery.attempts):
+            summary.count(await attempt(desk, delivery, "send", call))
+    return summary
+
+
+async def attempt(desk: Desk, delivery: DeliveryRow, act: str, call: Call) -> str:
+    """One claimed delivery, tried (`send`) or asked about (`ask`), and what came of it recorded.
+
+    Returns the outcome as a word for the summary.
+    """
+    started = desk.clock.now()
+    invoice = invoices.get(desk.db, delivery.invoice_id)
+    result = _Result(desk, delivery, act, started)
+    try:
+        sent = await call(parcel(invoice, delivery, desk.documents))
+    except Refused as error:
+        return result.write(DeliveryEvent.REFUSED, error.kind, answer=_words(error.message, error.answer))
+    except TryLater as error:
+        return _later(result, error)
+    except UnknownOutcome as error:
+        return _unknown(result, _words(error.message, error.answer))
+    except NeverArrived as error:
+        return result.write(DeliveryEvent.NEVER_ARRIVED, "never_arrived", answer=str(error), due_at=started)
+    except (DocumentLost, DocumentError) as error:
+        back = DeliveryEvent.TRY_LATER if act == "send" else None
+        return result.write(back, "lost", answer=str(error), park=(ParkedReason.DOCUMENT_LOST, str(error)))
+    if not sent.known_word:
+        get_logger().error("delivery.unknown_vendor_word", channel=delivery.channel, status=sent.answer[:60])
+    if sent.event is DeliveryEvent.UNKNOWN:
+        return _unknown(result, sent.answer, sent.vendor_reference)
+    return result.write(sent.event, str(sent.event), reference=sent.vendor_reference, answer=sent.answer)
+
+
+class NeverArrived(Exception):
+    """The other side was asked and has not got it: sending again is safe."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    desk: Desk
+    delivery: DeliveryRow
+    act: str
+    started: datetime
+
+    def write(
+        self,
+        event: DeliveryEvent | None,
+        outcome: str,
+        *,
+        reference: str = "",
+        answer: str = "",
+        due_at: datetime | None = None,
+        park: tuple[ParkedReason, str] | None = None,
+    ) -> str:
+        log, now = get_logger(), self.desk.clock.now()
+        try:
+            deliveries.record(
+                self.desk.db,
+                self.delivery,
+                event,
+                act=self.act,
+                started_at=self.started,
+                now=now,
+                outcome=outcome,
+                vendor_reference=reference,
+                answer=answer,
+                due_at=due_at,
+                park=park,
+            )
+        except IllegalTransition:
+            # The debtor opened it meanwhile, or another worker took over when our lease ran out: theirs stands.
+            log.warning("delivery.overtaken", outcome=outcome)
+            return "overtaken"
+        level = log.info if event in _GOOD else log.warning
+        level("delivery.attempted", act=self.act, outcome=outcome, due_at=due_at, channel=self.delivery.channel)
+        if park is not None:
+            log.warning("invoice.parked", reason=park[0])
+        return f"{self.act}_{outcome}" if self.act == "ask" else outcome
+
+
+_GOOD = (DeliveryEvent.ACCEPTED, DeliveryEvent.CONFIRMED)
+
+
+def _later(result: _Result, error: TryLater) -> str:
+    """Back in the queue with a growing wait; given up when the counterparty has said "later" for too long."""
+    delivery, now = result.delivery, result.desk.clock.now()
+    channel = Channel(delivery.channel)
+    answer = _words(error.message, error.answer)
+    if now - delivery.created_at >= GIVE_UP[channel]:
+        if channel in _NEXT_CHANNEL_WHEN_GIVEN_UP:
+            return result.write(DeliveryEvent.REFUSED, "refused", answer=f"given up: {answer}")
+        back = DeliveryEvent.TRY_LATER if result.act == "send" else None
+        return result.write(back, error.kind, answer=answer, due_at=now,
+                            park=(ParkedReason.ATTEMPTS_EXHAUSTED, answer[:300]))  # fmt: skip
+    wait = timedelta(minutes=min(5 * 2 ** (min(delivery.attempts, 8) - 1), 120))
+    if error.retry_after is not None:
+        asked = timedelta(seconds=min(error.retry_after, 3600))
+        wait = max(asked, timedelta(seconds=1)) if isinstance(error, SlowDown) else max(wait, asked)
+    if result.act == "ask":
+        return result.write(None, error.kind, answer=answer, due_at=now + ASK_AGAIN)
+    return result.write(DeliveryEvent.TRY_LATER, error.kind, answer=answer, due_at=now + wait)
+
+
+def _unknown(result: _Result, answer: str, reference: str = "") -> str:
+    """We cannot know whether it was done. Where the other side can be asked, ask later; else it is a person's case."""
+    delivery, now = result.delivery, result.desk.clock.now()
+    event = DeliveryEvent.UNKNOWN if result.act == "send" else None
+    park = None
+    if Channel(delivery.channel) in (Channel.EMAIL_LINK, Channel.EMAIL_PDF):
+        park = (ParkedReason.SENT_UNKNOWN, f"the mail server's answer never came: {answer[:200]}")
+    elif now - delivery.created_at >= GIVE_UP[Channel(delivery.channel)]:
+        park = (ParkedReason.SENT_UNKNOWN, f"no final word after {GIVE_UP[Channel(delivery.channel)]}: {answer[:200]}")
+    due_at = now + (timedelta(0) if event else ASK_AGAIN)
+    return result.write(event, "unknown", reference=reference, answer=answer, due_at=due_at, park=park)
+
+
+def _words(message: str, answer: str) -> str:
+    return f"{message}: {answer}" if answer and answer not in message else message
+

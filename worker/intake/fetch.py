@@ -1,0 +1,48 @@
+"""Asking the ERP for what is new: one row per (client, ERP id), however often it is listed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+
+import orjson
+
+from worker.model.outcomes import OutsideError
+from worker.ports import Erp, ErpInvoice
+from worker.store import invoices
+from worker.store.database import Database
+from worker.support.log import get_logger
+from worker.support.summary import Summary
+
+
+async def fetch(*, now: datetime, client: str, erp_name: str, db: Database, erp: Erp) -> Summary:
+    """Adds a row for every listed invoice not seen before. What was listed before the ERP failed is kept."""
+    log, summary = get_logger(), Summary()
+    try:
+        async for listed in erp.available_invoices():
+            summary.count("listed")
+            if invoices.known_erp_ids(db, client=client, erp_ids=[listed.erp_id]):
+                continue
+            new_id = invoices.add_fetched(
+                db,
+                client=client,
+                erp=erp_name,
+                erp_id=listed.erp_id,
+                kind=listed.kind,
+                number=listed.number,
+                debtor_code=listed.customer_code,
+                erp_row=as_json(listed),
+                now=now,
+            )
+            if new_id is not None:
+                summary.count("fetched")
+                log.info("invoice.fetched", invoice=new_id, document_kind=listed.kind)
+    except OutsideError as error:
+        summary.count("trouble")
+        log.error("erp.list_failed", outcome=error.kind, message=error.message)
+    return summary
+
+
+def as_json(listed: ErpInvoice) -> dict[str, object]:
+    """The list row as plain JSON values, dates in ISO 8601."""
+    return orjson.loads(orjson.dumps(asdict(listed)))

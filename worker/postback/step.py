@@ -1,0 +1,140 @@
+"""The step: what the ERP is owed is told, in order, each once; unsure whether it got through, ask before repeating."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from worker.model.outcomes import OutsideError, Refused, TryLater, UnknownOutcome
+from worker.ports import DocumentLost, DocumentStore, Erp, FactoringStatus
+from worker.postback.texts import comment
+from worker.store import invoices, postbacks
+from worker.store.database import Database
+from worker.store.rows import InvoiceRow, PostbackRow
+from worker.support.clock import Clock
+from worker.support.log import bound, get_logger
+from worker.support.summary import Summary
+
+AGAIN = timedelta(minutes=15)
+
+
+async def run(*, clock: Clock, client: str, db: Database, erp: Erp, documents: DocumentStore) -> Summary:
+    """Tells the ERP of every delivery it has not been told of."""
+    summary, tried = Summary(), set[int]()
+    while (row := postbacks.claim(db, client=client, now=clock.now(), skip=tried)) is not None:
+        tried.add(row.id)
+        with bound(invoice=row.invoice_id, postback=row.id, attempt=row.attempts):
+            summary.count(await _Postback(clock, db, erp, documents, row).tell())
+    return summary
+
+
+@dataclass(frozen=True, slots=True)
+class _Postback:
+    clock: Clock
+    db: Database
+    erp: Erp
+    documents: DocumentStore
+    row: PostbackRow
+
+    async def tell(self) -> str:
+        """One postback from claim to record. Returns the outcome as a word for the summary."""
+        invoice = invoices.get(self.db, self.row.invoice_id)
+        started = self.clock.now()
+        # What an earlier try may have told stays the text, so that asking can recognise it.
+        text = self.row.text or self._text()
+        if self.row.state == "unknown":
+            try:
+                if await self._is_told(invoice, text):
+                    return self._write("done", "ask", text, started, "already_told")
+            except OutsideError as error:
+                return self._write("unknown", "ask", text, started, error.kind, error.message, again=True)
+        try:
+            await self._call(invoice, text)
+        except Refused as error:
+            return await self._refused(invoice, text, started, error)
+        except TryLater as error:
+            return self._write("ready", "send", text, started, error.kind, error.message, again=True)
+        except UnknownOutcome as error:
+            return await self._unknown(invoice, text, started, error)
+        except DocumentLost as error:
+            return self._write("ready", "send", text, started, "lost", str(error), park=str(error))
+        return self._write("done", "send", text, started, "told")
+
+    def _text(self) -> str:
+        reached = postbacks.reached_deliveries(self.db, self.row.invoice_id)
+        if self.row.kind == "status":
+            reached = [delivery for delivery in reached if delivery.id == self.row.delivery_id]
+        return comment(reached)
+
+    async def _call(self, invoice: InvoiceRow, text: str) -> None:
+        if self.row.kind == "status":
+            await self.erp.report_status(erp_id=invoice.erp_id, status=FactoringStatus.DELIVERED, text=text)
+            return
+        await self.erp.report_delivered(
+            erp_id=invoice.erp_id,
+            kid=invoice.kid or "",
+            comment=text,
+            file_name=file_name(invoice),
+            pdf=self.documents.get(sha256=invoice.pdf_sha256 or ""),
+        )
+
+    async def _is_told(self, invoice: InvoiceRow, text: str) -> bool:
+        if self.row.kind == "delivered":
+            return await self.erp.was_delivered(erp_id=invoice.erp_id)
+        return await self.erp.reported_status(erp_id=invoice.erp_id) == (FactoringStatus.DELIVERED, text)
+
+    async def _unknown(self, invoice: InvoiceRow, text: str, started: datetime, error: UnknownOutcome) -> str:
+        """Ask at once; what cannot be settled now stays unknown and is asked about at the next run."""
+        try:
+            if await self._is_told(invoice, text):
+                return self._write("done", "ask", text, started, "already_told", error.message)
+        except OutsideError:
+            return self._write("unknown", "send", text, started, "unknown", error.message, again=True)
+        return self._write("ready", "ask", text, started, "never_arrived", error.message, again=True)
+
+    async def _refused(self, invoice: InvoiceRow, text: str, started: datetime, error: Refused) -> str:
+        """A refusal because it is told already is no refusal."""
+        try:
+            if await self._is_told(invoice, text):
+                return self._write("done", "ask", text, started, "already_told", error.message)
+        except OutsideError:
+            return self._write("unknown", "send", text, started, "refused", error.message, again=True)
+        words = f"{error.message}: {error.answer}" if error.answer else error.message
+        return self._write("refused", "send", text, started, "refused", words, park=words[:300])
+
+    def _write(
+        self,
+        state: str,
+        act: str,
+        text: str,
+        started: datetime,
+        outcome: str,
+        answer: str = "",
+        *,
+        again: bool = False,
+        park: str | None = None,
+    ) -> str:
+        log, now = get_logger(), self.clock.now()
+        postbacks.record(
+            self.db,
+            self.row,
+            state=state,
+            act=act,
+            text=text,
+            started_at=started,
+            now=now,
+            outcome=outcome,
+            answer=answer,
+            due_at=now + AGAIN if again else None,
+            park=park,
+        )
+        (log.info if state == "done" else log.warning)("postback.attempted", kind=self.row.kind, outcome=outcome)
+        if park is not None:
+            log.warning("invoice.parked", reason="postback_refused")
+        return f"told_{self.row.kind}" if state == "done" else f"postback_{outcome}"
+
+
+def file_name(invoice: InvoiceRow) -> str:
+    """The name the ERP shows; its ending tells the ERP the file type (vendor's type page)."""
+    safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in invoice.number)[:60]
+    return f"{'kreditnota' if invoice.kind == 'credit_note' else 'faktura'}-{safe}.pdf"

@@ -1,0 +1,77 @@
+"""The next way out: a link unopened for too long, and deliveries finally refused."""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+
+from worker.model.channel import Channel
+from worker.model.journey import IllegalTransition
+from worker.model.parked import ParkedReason
+from worker.routing.choose import RoutingRules, next_channel
+from worker.routing.debtor import debtor_of
+from worker.routing.step import delivery_key
+from worker.store import deliveries, invoices
+from worker.store.database import Database
+from worker.store.rows import DeliveryRow, InvoiceRow
+from worker.support.clock import oslo, oslo_date
+from worker.support.log import bound, get_logger
+from worker.support.summary import Summary
+
+
+async def run(*, now: datetime, client: str, rules: RoutingRules, db: Database) -> Summary:
+    """Writes the next delivery of every invoice that needs one: unopened since `unopened_days` calendar days before
+    today (Oslo dates), or refused for good. Each is a new delivery with its reason."""
+    summary = Summary()
+    # Handed over on day D, the letter is due on day D+days: so what was handed over before the end of day today-days.
+    limit = oslo(oslo_date(now) - timedelta(days=rules.unopened_days - 1), time(0))
+    for delivery, invoice in deliveries.unopened_since(db, client=client, handed_over_before=limit):
+        why = f"not opened within {rules.unopened_days} days"
+        summary.update(_next(delivery, invoice, why, expire=True, rules=rules, db=db, now=now))
+    for delivery, invoice in deliveries.refused_without_successor(db, client=client):
+        why = delivery.ended_reason or "refused"
+        summary.update(_next(delivery, invoice, why, expire=False, rules=rules, db=db, now=now))
+    return summary
+
+
+def _next(
+    delivery: DeliveryRow,
+    invoice: InvoiceRow,
+    why: str,
+    *,
+    expire: bool,
+    rules: RoutingRules,
+    db: Database,
+    now: datetime,
+) -> Summary:
+    log, summary = get_logger(), Summary()
+    failed = Channel(delivery.channel)
+    tried = frozenset(Channel(row.channel) for row in deliveries.of_invoice(db, invoice.id))
+    decision = next_channel(failed, debtor_of(invoice), rules, tried=tried, why=why)
+    with bound(invoice=invoice.id, delivery=delivery.id):
+        if decision.channel is None:
+            invoices.note_decision(
+                db, invoice.id, reason=decision.reason, considered=[list(pair) for pair in decision.considered], now=now
+            )
+            invoices.park(db, invoice.id, ParkedReason.NO_CHANNEL_LEFT, decision.reason, now=now)
+            log.warning("invoice.parked", reason=ParkedReason.NO_CHANNEL_LEFT)
+            summary.count("parked")
+            return summary
+        try:
+            deliveries.take_next_channel(
+                db,
+                delivery,
+                expire=expire,
+                channel=decision.channel,
+                address=decision.address,
+                key=delivery_key(invoice, delivery.number + 1),
+                reason=decision.reason,
+                considered=[list(pair) for pair in decision.considered],
+                now=now,
+            )
+        except IllegalTransition:  # opened at this very moment: nothing more to do
+            summary.count("opened_meanwhile")
+            return summary
+        event = "delivery.unopened" if expire else "delivery.next_channel"
+        log.info(event, channel=failed, next_channel=decision.channel)
+        summary.count(f"next_{decision.channel}")
+    return summary
