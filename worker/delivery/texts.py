@@ -25,7 +25,7 @@ Language = Literal["nb", "en"]
 class MailValues:
     """What both mails tell. `amount` is signed as in the document; `is_credit`: there is nothing to pay.
 
-    `is_credit_note` decides the name (a negative invoice is still an invoice). `contact` is the factor's, for questions.
+    `is_credit_note` decides the name (a negative invoice is still an invoice). `contact`: the factor's, for questions.
     """
 
     language: Language
@@ -135,14 +135,8 @@ def _mail(
 
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_HTML = Environment(
-    loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-)
+_LOADER = FileSystemLoader(_TEMPLATES)
+_BOTH: dict[str, Any] = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
+_HTML = Environment(loader=_LOADER, autoescape=True, **_BOTH)
 # Plain text has nothing to escape; the HTML part never uses this one.
-_TEXT = Environment(  # noqa: S701
-    loader=FileSystemLoader(_TEMPLATES),
-    autoescape=False,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+_TEXT = Environment(loader=_LOADER, autoescape=False, keep_trailing_newline=True, **_BOTH)  # noqa: S701

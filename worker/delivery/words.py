@@ -19,7 +19,8 @@ _NB: dict[str, str | dict[str, str]] = {
     },
     "link_intro": {
         "invoice": "Du har fått en faktura fra {client}. Åpne den med lenken og koden under.",
-        "nothing": "Du har fått en faktura fra {client}. Det er ingenting å betale. Åpne den med lenken og koden under.",
+        "nothing": "Du har fått en faktura fra {client}. Det er ingenting å betale. "
+        "Åpne den med lenken og koden under.",
         "credit_note": "Du har fått en kreditnota fra {client}. Det er ingenting å betale. "
         "Åpne den med lenken og koden under.",
     },
@@ -40,8 +41,9 @@ _NB: dict[str, str | dict[str, str]] = {
     "unopened": "Er den ikke åpnet innen {days} dager, sender vi den til deg som brev også.",
     "why_heading": "Hvorfor får du dette fra {factor}?",
     "why": {
-        "invoice": "{client} bruker {factor} til å sende fakturaene sine og ta imot betalingen. Derfor står kontonummeret "
-        "til {factor} på fakturaen, og det er dit du skal betale. Varen eller tjenesten har du fortsatt fra {client}.",
+        "invoice": "{client} bruker {factor} til å sende fakturaene sine og ta imot betalingen. Derfor står "
+        "kontonummeret til {factor} på fakturaen, og det er dit du skal betale. "
+        "Varen eller tjenesten har du fortsatt fra {client}.",
         "nothing": "{client} bruker {factor} til å sende fakturaene sine og følge opp oppgjøret. "
         "Varen eller tjenesten har du fortsatt fra {client}.",
         "credit_note": "{client} bruker {factor} til å sende fakturaer og kreditnotaer og følge opp oppgjøret. "
@@ -84,14 +86,15 @@ _EN: dict[str, str | dict[str, str]] = {
     "unopened": "If it has not been opened within {days} days, we will also send it to you by post.",
     "why_heading": "Why does this come from {factor}?",
     "why": {
-        "invoice": "{client} uses {factor} to send its invoices and to receive the payments. That is why the account of "
-        "{factor} is on the invoice, and why you should pay there. The goods or services still come from {client}.",
+        "invoice": "{client} uses {factor} to send its invoices and to receive the payments. That is why the account "
+        "of {factor} is on the invoice, and why you should pay there. The goods or services still come from {client}.",
         "nothing": "{client} uses {factor} to send its invoices and to handle settlement. "
         "The goods or services still come from {client}.",
         "credit_note": "{client} uses {factor} to send invoices and credit notes and to handle settlement. "
         "A credit note means that you owe less than before.",
     },
-    "safe_link": "The link goes to {host}. We never ask for BankID, a password or a card number to show you an invoice.",
+    "safe_link": "The link goes to {host}. "
+    "We never ask for BankID, a password or a card number to show you an invoice.",
     "safe_pdf": "We never ask for BankID, a password or a card number in an e-mail.",
     "contact": "Questions about the payment? Contact {factor}: {contact}. "
     "Questions about what you bought? Contact {client}.",
