@@ -1,1 +1,1 @@
-"""The outside world on localhost, speaking the vendors' own wire formats. Knows nothing of the worker but its model."""
+"""The outside world on localhost: counterparties that speak the vendors' own wire formats. See docs/sandbox.md."""

@@ -1,0 +1,31 @@
+"""The sandbox as a long-running command."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from worker.sandbox.server import Sandbox
+from worker.sandbox.world import World
+
+
+async def serve(
+    world: World,
+    folder: Path,
+    ports: Mapping[str, int] | None,
+    on_ready: Callable[[str], None],
+    *,
+    host: str = "127.0.0.1",
+) -> None:
+    """Serve until cancelled, then write the world's state to the folder.
+
+    `on_ready` gets the addresses and keys as lines of an env file once everything listens.
+    """
+    async with Sandbox(world, folder=folder, host=host, ports=ports) as sandbox:
+        on_ready(sandbox.addresses())
+        try:
+            await asyncio.Event().wait()
+        finally:
+            world.save(folder)
+            world.write_posted_back(folder / "pdf")

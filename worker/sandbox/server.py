@@ -1,0 +1,219 @@
+"""The outside world on real sockets, for as long as the context lasts.
+
+The three HTTP services share one server in the running loop and are told apart by the port a request came in on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import Generator, Mapping
+from pathlib import Path
+from types import TracebackType
+
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from worker.sandbox.access_point import access_point_app
+from worker.sandbox.mail import MailHandler, MailServer
+from worker.sandbox.pace import Hold, Pace
+from worker.sandbox.peppol_dns import PeppolNameServer
+from worker.sandbox.poweroffice.app import poweroffice_app
+from worker.sandbox.print_house import USER, PrintHouse
+from worker.sandbox.smp import smp_app
+from worker.sandbox.world import World
+
+SERVICES = ("poweroffice", "access_point", "smp", "dns", "smtp", "sftp")
+
+
+class Sandbox:
+    """`async with Sandbox(world, folder=...) as sb:` serves the world; addresses are attributes of `sb`.
+
+    `folder` gets `ehf/`, `mail/`, `bounces/`, `letters/` and `keys/`. `ports` names a port for some or all of SERVICES;
+    the others, and 0, take a free one. Times are real seconds, see `pace.Pace`. `smtp_tls` offers STARTTLS;
+    `smtp_login` demands user and password.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        folder: Path,
+        host: str = "127.0.0.1",
+        ports: Mapping[str, int] | None = None,
+        replica_lag: float = 1.0,
+        token_lifetime: float = 20.0,
+        rate_limit: int = 50,
+        hold_seconds: float = 30.0,
+        smtp_tls: ssl.SSLContext | None = None,
+        smtp_login: tuple[str, str] | None = None,
+    ) -> None:
+        unknown = set(ports or {}) - set(SERVICES)
+        if unknown:
+            raise ValueError(f"no such service: {', '.join(sorted(unknown))}")
+        self.world = world
+        self.folder = folder
+        self.pace = Pace(
+            replica_lag=replica_lag, token_lifetime=token_lifetime, rate_limit=rate_limit, hold_seconds=hold_seconds
+        )
+        self._host = host
+        self._ports = {service: (ports or {}).get(service, 0) for service in SERVICES}
+        self._smtp_tls = smtp_tls
+        self._smtp_login = smtp_login
+        self._closing = contextlib.AsyncExitStack()
+        self.dns_address = self.smtp_address = self.sftp_address = (host, 0)
+        self.poweroffice_url = self.access_point_url = self.smp_url = ""
+        self.sftp_host_key = ""
+        self.sftp_user = USER
+        self.print_folder = folder / "letters"
+        self.ehf_folder = folder / "ehf"
+        self.mail_folder = folder / "mail"
+        self.bounce_folder = folder / "bounces"
+        self.sftp_client_key_path = folder / "keys" / "print_house_client_ed25519"
+        self.sftp_known_hosts_path = folder / "keys" / "known_hosts"
+
+    @property
+    def application_key(self) -> str:
+        """PowerOffice Go's key of our integration."""
+        return self.world.application_key
+
+    @property
+    def access_point_token(self) -> str:
+        """What the access point wants in X-Token."""
+        return self.world.access_point_token
+
+    @property
+    def dns_zone(self) -> str:
+        """The zone the name server answers for."""
+        return self.world.dns_zone
+
+    async def __aenter__(self) -> Sandbox:
+        async with contextlib.AsyncExitStack() as stack:
+            await self._start_http(stack)
+            await self._start_dns(stack)
+            await self._start_mail(stack)
+            await self._start_print_house(stack)
+            self._closing = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._closing.aclose()
+
+    def addresses(self) -> str:
+        """Where everything is, as lines for worker.env, with the client keys as comments.
+
+        Includes the sandbox's own keys, which open nothing else.
+        """
+        (dns_host, dns_port), (smtp_host, smtp_port) = self.dns_address, self.smtp_address
+        lines = {
+            "POWEROFFICE_URL": self.poweroffice_url,
+            "POWEROFFICE_APPLICATION_KEY": self.application_key,
+            "PEPPOL_ZONE": self.dns_zone,
+            "PEPPOL_DNS_SERVER": f"{dns_host}:{dns_port}",
+            "PEPPOL_SMP_OVERRIDE": self.smp_url,
+            "ACCESS_POINT": "phoss_ap",
+            "ACCESS_POINT_URL": self.access_point_url,
+            "ACCESS_POINT_TOKEN": self.access_point_token,
+            "SMTP_HOST": smtp_host,
+            "SMTP_PORT": str(smtp_port),
+            "SMTP_SECURITY": "none" if self._smtp_tls is None else "starttls",
+            "PRINT_HOUSE": "sftp",
+            "SFTP_HOST": self.sftp_address[0],
+            "SFTP_PORT": str(self.sftp_address[1]),
+            "SFTP_USER": self.sftp_user,
+            "SFTP_KEY_PATH": str(self.sftp_client_key_path.resolve()),
+            "SFTP_HOST_KEY": self.sftp_host_key,
+        }
+        comments = [
+            f"# {client.organisation_number} {client.name}: POWEROFFICE_CLIENT_KEY={client.client_key}\n"
+            for client in self.world.clients.values()
+        ]
+        return "".join([f"{name}={value}\n" for name, value in lines.items()] + comments)
+
+    async def _start_http(self, stack: contextlib.AsyncExitStack) -> None:
+        hold = Hold(self.pace)
+        apps: dict[str, ASGIApp] = {
+            "poweroffice": poweroffice_app(world=self.world, pace=self.pace, hold=hold),
+            "access_point": access_point_app(world=self.world, folder=self.ehf_folder, hold=hold),
+            "smp": smp_app(world=self.world, hold=hold),
+        }
+        sockets = {service: self._listening_socket(service) for service in apps}
+        for listening in sockets.values():
+            stack.callback(listening.close)
+        by_port = {listening.getsockname()[1]: apps[service] for service, listening in sockets.items()}
+        urls = {service: f"http://{_address(s.getsockname()[:2])}" for service, s in sockets.items()}
+        self.poweroffice_url, self.access_point_url, self.smp_url = urls.values()
+
+        async def by_arrival(scope: Scope, receive: Receive, send: Send) -> None:
+            await by_port[scope["server"][1]](scope, receive, send)
+
+        server = _Server(
+            uvicorn.Config(
+                by_arrival,
+                lifespan="off",
+                ws="none",
+                access_log=False,
+                log_config=None,
+                timeout_graceful_shutdown=2,
+                server_header=False,
+            )
+        )
+        serving = asyncio.create_task(server.serve(sockets=list(sockets.values())))
+        stack.push_async_callback(_stop, server, serving, hold)
+        while not server.started:
+            if serving.done():
+                await serving
+            await asyncio.sleep(0.005)
+
+    async def _start_dns(self, stack: contextlib.AsyncExitStack) -> None:
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: PeppolNameServer(self.world), local_addr=(self._host, self._ports["dns"])
+        )
+        stack.callback(transport.close)
+        address = transport.get_extra_info("sockname")
+        self.dns_address = (str(address[0]), int(address[1]))
+
+    async def _start_mail(self, stack: contextlib.AsyncExitStack) -> None:
+        handler = MailHandler(
+            world=self.world, folder=self.mail_folder, bounce_folder=self.bounce_folder, login=self._smtp_login
+        )
+        server = MailServer(handler, tls=self._smtp_tls)
+        stack.push_async_callback(server.close)
+        self.smtp_address = await server.start(host=self._host, port=self._ports["smtp"])
+
+    async def _start_print_house(self, stack: contextlib.AsyncExitStack) -> None:
+        house = PrintHouse(
+            folder=self.print_folder, keys_folder=self.folder / "keys", trouble=self.world.print_house
+        )
+        stack.push_async_callback(house.close)
+        self.sftp_address = await house.start(host=self._host, port=self._ports["sftp"])
+        self.sftp_host_key = house.host_key
+        host, port = self.sftp_address
+        self.sftp_known_hosts_path.write_text(f"[{host}]:{port} {house.host_key}\n")
+
+    def _listening_socket(self, service: str) -> socket.socket:
+        listening = socket.create_server((self._host, self._ports[service]))
+        listening.setblocking(False)
+        return listening
+
+
+class _Server(uvicorn.Server):
+    """Leaves the process's signals alone: the sandbox is a guest in somebody else's loop."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+async def _stop(server: _Server, serving: asyncio.Task[None], hold: Hold) -> None:
+    hold.close()
+    server.should_exit = True
+    await serving
+
+
+def _address(address: tuple[str, int]) -> str:
+    return f"{address[0]}:{address[1]}"
