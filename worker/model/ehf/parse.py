@@ -118,7 +118,9 @@ def _read_prolog(content: bytes) -> None:
         if encoding and encoding.lower() not in _ENCODINGS:
             raise unreadable("an encoding other than UTF-8, UTF-16 or Latin")
 
-    def root(*_: object) -> None:
+    def root(name: str, *_: object) -> None:
+        if name.lower() == "html":
+            raise unreadable("looks like HTML")
         raise _RootReached
 
     prolog = expat.ParserCreate()
