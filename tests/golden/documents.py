@@ -28,6 +28,9 @@ NOTICE = (
     "virkning kan bare skje til Fjordfaktor AS, konto 1234.56.78903, med KID 001000010021006. Innsigelser meldes til "
     "kundeservice@fjordfaktor.example innen 8 dager."
 )
+NOTICE_CREDIT = (
+    "Fordringen som krediteres her, er overdratt til Fjordfaktor AS (org.nr. 987 654 325). Det er ingenting å betale."
+)
 NOTICE_EN = (
     "The claim under this invoice has been assigned to Fjordfaktor AS. Payment discharges the debt only if made to "
     "Fjordfaktor AS, account NO93 1234 5678 903, reference 001000010021006."
@@ -113,20 +116,21 @@ def invoice(**more: object) -> Document:
 def _credit_note() -> tuple[Document, PaperConfig]:
     document = invoice(
         kind=Kind.CREDIT_NOTE, type_code="381", number="20007", credited_invoices=("10021",), due_date=None,
-        payment=(PaymentTarget("30", ACCOUNT),), payment_terms="",
+        payment=(PaymentTarget("30", ACCOUNT),), payment_terms="", notes=(NOTICE_CREDIT,),
     )  # fmt: skip
-    return document, replace(CONFIG, kid=None)
+    return document, replace(CONFIG, kid=None, notice=NOTICE_CREDIT)
 
 
 def _negative_invoice() -> tuple[Document, PaperConfig]:
     base = invoice()
     document = invoice(
-        number="10022", credited_invoices=("10021",), line_total=-base.line_total, tax_exclusive=-base.tax_exclusive,
+        number="10022", notes=(NOTICE_CREDIT,), credited_invoices=("10021",),
+        line_total=-base.line_total, tax_exclusive=-base.tax_exclusive,
         tax_inclusive=-base.tax_inclusive, tax_total=-base.tax_total, payable=-base.payable,
         vat=(VatSubtotal("S", D(25), D("-12500.00"), D("-3125.00")),),
         lines=tuple(replace(line, quantity=-line.quantity, net=-line.net) for line in base.lines),
     )  # fmt: skip
-    return document, replace(CONFIG, kid=None)
+    return document, replace(CONFIG, kid=None, notice=NOTICE_CREDIT)
 
 
 def _zero_invoice() -> tuple[Document, PaperConfig]:
@@ -137,8 +141,8 @@ def _allowances() -> tuple[Document, PaperConfig]:
     document = invoice(
         number="10024",
         lines=(
-            _line(1, "Proff slagbormaskin", "2", "EA", "4990", "9481.00", seller_item_id="V-1", note="Ripe i kofferten",
-                  allowances=(AllowanceOrCharge(False, "Skade på emballasje", D("499.00")),)),
+            _line(1, "Proff slagbormaskin", "2", "EA", "4990", "9481.00", seller_item_id="V-1",
+                  note="Ripe i kofferten", allowances=(AllowanceOrCharge(False, "Skade på emballasje", D("499.00")),)),
             _line(2, "Skruer, rustfrie", "500", "C62", "150", "750.00", seller_item_id="V-2",
                   price_base_quantity=D(100), allowances=()),
             _line(3, "Utleie av lift", "1", "MON", "2669", "2769.00", period_start=date(2026, 11, 1),
@@ -244,7 +248,8 @@ def _long_names() -> tuple[Document, PaperConfig]:
 
 
 def _person() -> tuple[Document, PaperConfig]:
-    buyer = DocumentParty(name="Marit Bjørnsdóttir Šimon", address=PostalAddress("Fjellveien 3 B", "", "9730", "Karasjok"))
+    home = PostalAddress("Fjellveien 3 B", "", "9730", "Karasjok")
+    buyer = DocumentParty(name="Marit Bjørnsdóttir Šimon", address=home)
     document = invoice(
         number="10030", buyer=buyer, buyer_reference="", order_reference="", delivery_address=None,
         notes=(NOTICE,),

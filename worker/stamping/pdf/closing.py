@@ -1,9 +1,9 @@
-"""Below the lines: VAT per rate, sums, terms and messages, and the payment block or the words that nothing is to be paid."""
+"""Below the lines: VAT per rate, sums, terms and messages, the payment block or that nothing is to be paid."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 from worker.model.document import Document, Kind
@@ -21,7 +21,6 @@ from worker.stamping.pdf.sheet import (
     RIGHT,
     SMALL,
     SMALL_LEADING,
-    TOP,
     WIDTH,
     Row,
     Sheet,
@@ -36,22 +35,26 @@ _GAP = 5.0
 
 
 def closing(sheet: Sheet, document: Document, config: PaperConfig, texts: Texts) -> None:
-    """Everything after the lines. Sums and payment block stay on one page when one page can hold them."""
+    """Everything after the lines. The sums stay together; the payment block is never split."""
     sheet.y += 3
     left, right = _vat_rows(sheet, document, texts), _sum_rows(sheet, document, texts)
-    below = _text_rows(sheet, document, config, texts)
-    block = _payment_height(document, config)
-    sums = max(sum(row.height for row in left), sum(row.height for row in right))
-    together = sums + sum(row.height for row in below) + _GAP + block
-    sheet.keep(together if together <= BOTTOM - TOP else sums)
+    narrow = _text_rows(sheet, document, config, texts, _VAT_WIDE)
+    below = _text_rows(sheet, document, config, texts, WIDTH)
+    # Texts stand below the VAT table, beside the sums, where that is shorter than below both.
+    if _total(left) + _total(narrow) <= max(_total(left), _total(right)) + _total(below):
+        left, below = left + narrow, []
     sheet.columns([left, right])
     sheet.rows(below)
     sheet.y += _GAP
-    sheet.keep(block)
+    sheet.keep(_last_block_height(document, config, texts))
     if document.is_credit:
         _nothing_to_pay(sheet, document, texts)
     else:
         _payment(sheet, document, config, texts)
+
+
+def _total(rows: list[Row]) -> float:
+    return sum(row.height for row in rows)
 
 
 # --- VAT -------------------------------------------------------------------------------------------
@@ -63,8 +66,8 @@ def _vat_rows(sheet: Sheet, document: Document, texts: Texts) -> list[Row]:
     basis_edge, vat_edge = LEFT + 58, LEFT + _VAT_WIDE
 
     def title(y: float) -> None:
-        heading = texts(Label.VAT_SPECIFICATION)
-        sheet.text(LEFT, y + 3.4, heading, LABEL, colour=palette.accent)
+        heading = texts(Label.VAT_SPECIFICATION, lettering.one_line(document.currency))
+        sheet.fitted(LEFT, y + 3.4, heading, LABEL, 40, colour=palette.accent)
         sheet.text(basis_edge, y + 3.4, texts(Label.VAT_BASIS), SMALL, align="right", colour=palette.grey)
         sheet.text(vat_edge, y + 3.4, texts(Label.VAT_AMOUNT), SMALL, align="right", colour=palette.grey)
         sheet.rule(y + 5, x0=LEFT, x1=vat_edge, colour=palette.accent, line=0.3)
@@ -95,8 +98,7 @@ def _vat_rows(sheet: Sheet, document: Document, texts: Texts) -> list[Row]:
         currency = document.tax_currency
         label = texts(Label.VAT_IN, lettering.one_line(currency))
         rows.append(figures(label, None, document.tax_total_in_tax_currency, currency, BODY_BOLD))
-    note = texts(Label.CURRENCY_NOTE, lettering.one_line(document.currency))
-    return rows + sheet.text_rows(LEFT, note, SMALL, _VAT_WIDE, leading=SMALL_LEADING + 0.8, colour=palette.grey)
+    return rows
 
 
 # --- sums ------------------------------------------------------------------------------------------
@@ -104,16 +106,15 @@ def _vat_rows(sheet: Sheet, document: Document, texts: Texts) -> list[Row]:
 
 def _sum_rows(sheet: Sheet, document: Document, texts: Texts) -> list[Row]:
     """From the sum of lines to the amount due. Zero sums that say nothing are left out."""
-    entries: list[tuple[str, Decimal]] = [(texts(Label.LINE_TOTAL), document.line_total)]
-    entries += [
+    entries = [
         (allowance_name(entry, texts), entry.amount if entry.charge else -entry.amount)
         for entry in document.allowances
     ]
-    if len(entries) == 1:  # totals without the entries behind them
-        if document.allowance_total:
-            entries.append((texts(Label.ALLOWANCE), -document.allowance_total))
-        if document.charge_total:
-            entries.append((texts(Label.CHARGE), document.charge_total))
+    if not entries:  # totals may stand without the entries behind them
+        totals = ((Label.ALLOWANCE, -document.allowance_total), (Label.CHARGE, document.charge_total))
+        entries = [(texts(label), amount) for label, amount in totals if amount]
+    if entries or document.line_total != document.tax_exclusive:
+        entries.insert(0, (texts(Label.LINE_TOTAL), document.line_total))
     entries.append((texts(Label.NET_TOTAL), document.tax_exclusive))
     entries.append((texts(Label.VAT_TOTAL), document.tax_total))
     if document.prepaid or document.rounding:
@@ -163,98 +164,122 @@ def without_notice(note: str, notice: str) -> str:
     return re.sub(r"\s+".join(re.escape(word) for word in words), "", note, count=1).strip()
 
 
-def _text_rows(sheet: Sheet, document: Document, config: PaperConfig, texts: Texts) -> list[Row]:
+def _text_rows(
+    sheet: Sheet, document: Document, config: PaperConfig, texts: Texts, wide: float
+) -> list[Row]:
     notes = [without_notice(note, config.notice) for note in document.notes]
     rows: list[Row] = []
     for label, parts in ((Label.TERMS, [document.payment_terms.strip()]), (Label.MESSAGE, notes)):
         text = "\n".join(part for part in parts if part)
         if text:
-            rows.append(Row(2.5, lambda _y: None))
-            rows += sheet.text_rows(LEFT, texts(label), LABEL, WIDTH, leading=LEADING, colour=sheet.palette.accent)
-            rows += sheet.text_rows(LEFT, text, BODY, WIDTH, leading=LEADING)
+            lines = sheet.text_rows(LEFT, text, BODY, wide, leading=LEADING)
+            rows += [_titled(sheet, texts(label), lines[0]), *lines[1:]]
     return rows
+
+
+def _titled(sheet: Sheet, title: str, first: Row) -> Row:
+    """A heading that stays with its first line."""
+    above = 2.5 + LEADING
+
+    def draw(y: float) -> None:
+        sheet.text(LEFT, y + 2.5 + LEADING * 0.76, title, LABEL, colour=sheet.palette.accent)
+        first.draw(y + above)
+
+    return Row(above + first.height, draw)
 
 
 # --- payment ---------------------------------------------------------------------------------------
 
-_BAND = 7.0
-_FIELD = 10.4
+_BAND = 6.6
+_CELL = WIDTH / 3
+_CELL_TEXT = _CELL - 6.0
+_VALUE = Style(10.5, bold=True)
+_VALUE_LEADING = 4.6
 
 
-def _fields(document: Document, config: PaperConfig, texts: Texts) -> tuple[list[_Field], list[_Field]]:
-    """The payment block's two columns: to whom, and what."""
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """A value with its label above and, in small letters, a hint below."""
+
+    label: str
+    value: str
+    hint: str = ""
+
+    @property
+    def lines(self) -> list[str]:
+        return lettering.wrap(self.value, _VALUE, _CELL_TEXT)
+
+    @property
+    def height(self) -> float:
+        return 5.2 + _VALUE_LEADING * len(self.lines) + (3.4 if self.hint else 0)
+
+
+def _fields(document: Document, config: PaperConfig, texts: Texts) -> list[list[_Field]]:
+    """The payment block: three fields a row."""
     number = account(config.factor_account)
-    whom = [
-        (texts(Label.PAY_TO), config.factor_name, texts.company(config.factor_organisation_number)),
-        (texts(Label.ACCOUNT), number, texts(Label.NO_DOTS, config.factor_account)),
-    ]
-    if pays_from_abroad(document, config) and config.factor_iban:
-        bic = f"{texts(Label.BIC)} {config.factor_bic}" if config.factor_bic else ""
-        whom.append((texts(Label.IBAN), iban(config.factor_iban), bic))
-    what = [
-        (texts(Label.KID), config.kid, "")
+    kid = (
+        _Field(texts(Label.KID), config.kid)
         if config.kid
-        else (texts(Label.MARK_PAYMENT), f"{texts(Label.INVOICE)} {document.number}", ""),
-        (texts(Label.AMOUNT), closing_sum(document, texts)[1], ""),
+        else _Field(texts(Label.MARK_PAYMENT), f"{texts(Label.INVOICE)} {document.number}")
+    )
+    rows = [
+        [
+            _Field(texts(Label.PAY_TO), config.factor_name, texts.company(config.factor_organisation_number)),
+            _Field(texts(Label.ACCOUNT), number, texts(Label.NO_DOTS, config.factor_account)),
+            kid,
+        ],
+        [_Field(texts(Label.AMOUNT), closing_sum(document, texts)[1])],
     ]
     if document.due_date:
-        what.append((texts(Label.DUE_DATE), texts.day(document.due_date), ""))
-    return whom, what
-
-
-_Field = tuple[str, str, str]
+        rows[1].append(_Field(texts(Label.DUE_DATE), texts.day(document.due_date)))
+    if pays_from_abroad(document, config) and config.factor_iban:
+        bic = f"{texts(Label.BIC)} {config.factor_bic}" if config.factor_bic else ""
+        rows[1].append(_Field(texts(Label.IBAN), iban(config.factor_iban), bic))
+    return rows
 
 
 def pays_from_abroad(document: Document, config: PaperConfig) -> bool:
     """Whether the payer needs IBAN and BIC: a buyer abroad, a foreign currency, or an English invoice."""
-    return document.buyer.address.country.upper() not in ("", "NO") or document.currency != "NOK" or config.language == "en"
+    at_home = document.buyer.address.country.upper() in ("", "NO")
+    return not at_home or document.currency != "NOK" or config.language == "en"
 
 
-def _payment_height(document: Document, config: PaperConfig) -> float:
+def _row_height(row: list[_Field]) -> float:
+    return max(field.height for field in row)
+
+
+def _last_block_height(document: Document, config: PaperConfig, texts: Texts) -> float:
     if document.is_credit:
         return 15.0
-    columns = _fields(document, config, Texts(config.language))
-    return _BAND + max(_column_height(fields) for fields in columns) + 3.0
-
-
-def _column_height(fields: Sequence[_Field]) -> float:
-    return sum(_field_height(field) for field in fields)
-
-
-def _value_lines(value: str, wide: float) -> list[str]:
-    return lettering.wrap(value, Style(11, bold=True), wide)
-
-
-def _field_height(field: _Field) -> float:
-    extra = max(0, len(_value_lines(field[1], _FIELD_WIDE)) - 1) * 4.8
-    return _FIELD + extra + (3.2 if field[2] else 0)
-
-
-_FIELD_WIDE = WIDTH / 2 - 10
+    return _BAND + sum(map(_row_height, _fields(document, config, texts))) + 3.0
 
 
 def _payment(sheet: Sheet, document: Document, config: PaperConfig, texts: Texts) -> None:
-    """The payment block, at the foot of the last page where people look for it."""
+    """The payment block: at the foot of the page where people look for it, or below the sums on a page of its own."""
     palette = sheet.palette
-    whom, what = _fields(document, config, texts)
-    height = _payment_height(document, config)
-    top = BOTTOM - height if len(sheet.pages) == 1 or sheet.y > 140 else sheet.y
-    top = max(top, sheet.y)
+    rows = _fields(document, config, texts)
+    height = _last_block_height(document, config, texts)
+    top = BOTTOM - height if len(sheet.pages) == 1 or sheet.y > 130 else sheet.y
     sheet.box(LEFT, top, WIDTH, height, fill=palette.tint, stroke=palette.accent, line=0.35)
     sheet.box(LEFT, top, WIDTH, _BAND, fill=palette.accent)
-    sheet.text(LEFT + 4, top + 4.9, texts(Label.PAYMENT), Style(9.5, bold=True), colour=palette.white)
-    for left, fields in ((LEFT + 4, whom), (LEFT + WIDTH / 2 + 2, what)):
-        y = top + _BAND + 1.5
-        for label, value, hint in fields:
-            sheet.text(left, y + 3.2, label, SMALL, colour=palette.grey)
-            base = y + 7.9
-            for line in _value_lines(value, _FIELD_WIDE):
-                sheet.text(left, base, line, Style(11, bold=True))
-                base += 4.8
-            if hint:
-                sheet.fitted(left, base - 1.2, lettering.one_line(hint), SMALL, _FIELD_WIDE, colour=palette.grey)
-            y += _field_height((label, value, hint))
+    sheet.text(LEFT + 4, top + 4.6, texts(Label.PAYMENT), Style(9.5, bold=True), colour=palette.white)
+    y = top + _BAND + 1.2
+    for row in rows:
+        for number, field in enumerate(row):
+            _field(sheet, LEFT + 4 + number * _CELL, y, field)
+        y += _row_height(row)
     sheet.y = top + height
+
+
+def _field(sheet: Sheet, x: float, y: float, field: _Field) -> None:
+    grey = sheet.palette.grey
+    sheet.text(x, y + 3.2, field.label, SMALL, colour=grey)
+    base = y + 7.6
+    for line in field.lines:
+        sheet.text(x, base, line, _VALUE)
+        base += _VALUE_LEADING
+    if field.hint:
+        sheet.fitted(x, base - 0.9, lettering.one_line(field.hint), SMALL, _CELL_TEXT, colour=grey)
 
 
 def _nothing_to_pay(sheet: Sheet, document: Document, texts: Texts) -> None:
@@ -264,6 +289,7 @@ def _nothing_to_pay(sheet: Sheet, document: Document, texts: Texts) -> None:
     else:
         label = Label.NOT_TO_PAY_NEGATIVE if document.payable < 0 else Label.NOT_TO_PAY_ZERO
     sheet.box(LEFT, sheet.y, WIDTH, 15, fill=palette.tint, stroke=palette.accent, line=0.35)
-    sheet.text(LEFT + 4, sheet.y + 6.2, texts(Label.NOT_TO_PAY), Style(11, bold=True), colour=palette.accent)
-    sheet.fitted(LEFT + 4, sheet.y + 11.4, texts(label), BODY, WIDTH - 8)
+    sheet.box(LEFT, sheet.y, 1.6, 15, fill=palette.accent)
+    sheet.text(LEFT + 6, sheet.y + 6.2, texts(Label.NOT_TO_PAY), Style(11, bold=True), colour=palette.accent)
+    sheet.fitted(LEFT + 6, sheet.y + 11.4, texts(label), BODY, WIDTH - 10)
     sheet.y += 15

@@ -6,6 +6,7 @@ One layout for e-mail, portal, postback and letter. What it must hold: bokførin
 from __future__ import annotations
 
 import re
+from decimal import localcontext
 from io import BytesIO
 
 from reportlab.lib.utils import ImageReader
@@ -30,6 +31,12 @@ def draw(document: Document, config: PaperConfig) -> DrawnPdf:
     Raises PdfError when the result would be wrong: the document asks for payment elsewhere than the factor's
     account, a payable invoice has no pledge notice, the address does not fit its window, the logo is no image.
     """
+    # Sums are exact whatever the length of the document's numbers.
+    with localcontext(prec=60):
+        return _draw(document, config)
+
+
+def _draw(document: Document, config: PaperConfig) -> DrawnPdf:
     lettering.load()
     _check(document, config)
     logo = _logo(config.logo) if config.logo is not None else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from reportlab.lib.utils import ImageReader
 
 from worker.model.document import Document, DocumentParty, Kind
-from worker.model.party import PostalAddress, organisation_number
+from worker.model.party import PostalAddress, digits
 from worker.stamping.pdf import lettering
 from worker.stamping.pdf.config import PaperConfig, PdfError
 from worker.stamping.pdf.countries import country_name
@@ -19,21 +19,20 @@ from worker.stamping.pdf.sheet import (
     BODY_BOLD,
     BOTTOM,
     LABEL,
-    LEADING,
     LEFT,
     RIGHT,
     SMALL,
-    SMALL_LEADING,
     WIDTH,
     Row,
     Sheet,
 )
-from worker.stamping.pdf.texts import Label, Texts, account
+from worker.stamping.pdf.texts import NBSP, Label, Texts, account
 
 WINDOW_TOP, WINDOW_HEIGHT, WINDOW_WIDTH = 45.0, 20.0, 80.0
 RETURN_BASELINE = 43.0
 FACTS_LEFT = 124.0
-BELOW_WINDOW = 84.0
+BELOW_WINDOW = 81.0
+_LEADING = 3.75
 
 
 def letterhead(sheet: Sheet, document: Document, logo: ImageReader | None) -> None:
@@ -132,7 +131,7 @@ def closing_sum(document: Document, texts: Texts) -> tuple[str, str]:
         label, amount = Label.IN_FAVOUR, -document.payable
     else:
         label, amount = Label.TO_PAY, document.payable
-    return texts(label), f"{texts.amount(amount, document.currency)}\u00a0{document.currency}"
+    return texts(label), f"{texts.amount(amount, document.currency)}{NBSP}{lettering.one_line(document.currency)}"
 
 
 def parties(sheet: Sheet, document: Document, texts: Texts) -> None:
@@ -156,26 +155,26 @@ def _title_row(sheet: Sheet, x: float, wide: float, title: str) -> Row:
         sheet.text(x, y + 3, title, LABEL, colour=sheet.palette.accent)
         sheet.rule(y + 4.4, x0=x, x1=x + wide, colour=sheet.palette.accent, line=0.3)
 
-    return Row(6.0, draw)
+    return Row(5.6, draw)
 
 
 def _column(sheet: Sheet, x: float, wide: float, title: str, lines: list[tuple[str, Style]]) -> list[Row]:
     rows = [_title_row(sheet, x, wide, title)]
     for line, style in lines:
-        rows.extend(sheet.text_rows(x, line, style, wide, leading=LEADING))
+        rows.extend(sheet.text_rows(x, line, style, wide, leading=_LEADING))
     return rows
 
 
 def _pairs_column(sheet: Sheet, x: float, wide: float, title: str, pairs: list[tuple[str, str]]) -> list[Row]:
     rows = [_title_row(sheet, x, wide, title)]
-    indent = 21.0
+    indent = 16.5
     for label, value in pairs:
-        lines = sheet.text_rows(x + indent, value, BODY, wide - indent, leading=LEADING)
+        lines = sheet.text_rows(x + indent, value, BODY, wide - indent, leading=_LEADING)
         if lines:
             first = lines[0]
 
             def draw(y: float, first: Row = first, label: str = label) -> None:
-                sheet.fitted(x, y + LEADING * 0.76, label, BODY, indent - 1.5, colour=sheet.palette.grey)
+                sheet.fitted(x, y + _LEADING * 0.76, label, BODY, indent - 1.5, colour=sheet.palette.grey)
                 first.draw(y)
 
             rows.append(Row(first.height, draw))
@@ -202,9 +201,8 @@ def registrations(seller: DocumentParty, texts: Texts) -> list[str]:
     return lines
 
 
-def _same_number(one: str, other: str) -> bool:
-    ours = organisation_number(one)
-    return ours is not None and ours == organisation_number(other)
+def _same_number(company: str, vat_number: str) -> bool:
+    return bool(digits(company)) and digits(company) == digits(vat_number)
 
 
 def _buyer_lines(buyer: DocumentParty, texts: Texts) -> list[tuple[str, Style]]:
@@ -237,9 +235,10 @@ def _contact_lines(party: DocumentParty, texts: Texts) -> list[tuple[str, Style]
 
 
 def address_lines(address: PostalAddress, texts: Texts) -> list[str]:
-    """Street, `NNNN POSTSTED`, and the country when it is not Norway; nothing for what is missing."""
+    """Street, `NNNN POSTSTED`, the country (Norway only for readers abroad); nothing for what is missing."""
     town = " ".join(part for part in (address.postal_code.strip(), address.city.strip()) if part)
-    country = "" if address.country.upper() in ("", "NO") else country_name(address.country, texts.language)
+    at_home = address.country.strip().upper() in (("", "NO") if texts.language == "nb" else ("",))
+    country = "" if at_home else country_name(address.country, texts.language)
     return [line for line in (address.line1.strip(), address.line2.strip(), town, country) if line]
 
 
@@ -273,8 +272,8 @@ def notice(sheet: Sheet, document: Document, config: PaperConfig, texts: Texts) 
     palette = sheet.palette
     label = Label.NOTICE_CREDIT if document.is_credit else Label.NOTICE
     style = Style(9)
-    lines = lettering.wrap(config.notice, style, WIDTH - 12)
-    leading, head, foot = 4.3, 8.0, 2.2
+    lines = lettering.wrap(config.notice, style, WIDTH - 10)
+    leading, head, foot = 4.1, 6.6, 1.8
     sheet.keep(head + leading * len(lines) + foot)
     first = True
     while lines:
@@ -288,12 +287,12 @@ def notice(sheet: Sheet, document: Document, config: PaperConfig, texts: Texts) 
         sheet.box(LEFT, sheet.y, WIDTH, height, fill=palette.tint, stroke=palette.accent, line=0.35)
         sheet.box(LEFT, sheet.y, 1.6, height, fill=palette.accent)
         if first:
-            sheet.text(LEFT + 6, sheet.y + 5.4, texts(label), Style(9.5, bold=True), colour=palette.accent)
+            sheet.text(LEFT + 6, sheet.y + 4.9, texts(label), Style(9.5, bold=True), colour=palette.accent)
         for number, line in enumerate(part):
             sheet.text(LEFT + 6, sheet.y + top + leading * (number + 0.72), line, style)
         sheet.y += height
         first = False
-    sheet.y += 6
+    sheet.y += 4.5
 
 
 def continuation_head(sheet: Sheet, document: Document, texts: Texts) -> None:
@@ -306,5 +305,3 @@ def continuation_head(sheet: Sheet, document: Document, texts: Texts) -> None:
     sheet.rule(20, colour=sheet.palette.accent, line=0.3)
     sheet.y = 25
 
-
-__all__ = ["SMALL_LEADING", "address_window", "closing_sum", "continuation_head", "facts", "letterhead", "notice", "parties"]

@@ -9,7 +9,9 @@ import re
 import threading
 import unicodedata
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
@@ -63,9 +65,8 @@ class _Widths(dict[str, tuple[str, int]]):
 
 
 def _char_widths(name: str) -> dict[int, float]:
-    face: object = pdfmetrics.getFont(name).face
-    widths: dict[int, float] = getattr(face, "charWidths")  # noqa: B009 - the library is untyped
-    return widths
+    font: Any = pdfmetrics.getFont(name)
+    return font.face.charWidths
 
 
 _widths: dict[bool, _Widths] = {}
@@ -103,8 +104,54 @@ def clean(text: str) -> str:
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
     text = re.sub("[\u0085\u2028\u2029\x0b\x0c]", "\n", text)
     text = _CONTROL.sub(" ", _BLANK.sub(" ", _INVISIBLE.sub("", text))).replace("\u202f", "\u00a0")
+    if _ARABIC.search(text):
+        text = _joined(text)
     known = _widths[False]
     return "".join(c if c == "\n" or known.has(c) else REPLACEMENT for c in text)
+
+
+_ARABIC = re.compile("[\u0621-\u06d3]")
+
+
+@cache
+def _arabic_forms() -> dict[tuple[str, str], str]:
+    """(position, letter or lam-alef pair) -> the letter's shape there, from Unicode's own decompositions."""
+    forms: dict[tuple[str, str], str] = {}
+    for code in (*range(0xFB50, 0xFBFF), *range(0xFE80, 0xFEFD)):
+        position, *letters = unicodedata.decomposition(chr(code)).split() or [""]
+        if position and len(letters) <= 2:
+            forms.setdefault((position.strip("<>"), "".join(chr(int(c, 16)) for c in letters)), chr(code))
+    return forms
+
+
+def _joined(text: str) -> str:
+    """Arabic letters in the shape their neighbours give them; without it a name is a row of loose letters."""
+    forms = _arabic_forms()
+    for pair in {found for _, found in forms if len(found) == 2 and found[0] == "\u0644"}:
+        text = text.replace(pair, forms[("isolated", pair)])
+    bases = {shape: base for (place, base), shape in forms.items() if place == "isolated" and len(base) == 2}
+
+    def joins_next(letter: str) -> bool:
+        return letter == "\u0640" or ("initial", letter) in forms
+
+    def joins_previous(letter: str) -> bool:
+        return letter == "\u0640" or ("final", bases.get(letter, letter)) in forms
+
+    out: list[str] = []
+    letters = [c for c in text if unicodedata.category(c) != "Mn"]
+    place = 0
+    for letter in text:
+        if unicodedata.category(letter) == "Mn":
+            out.append(letter)
+            continue
+        before = place > 0 and joins_next(letters[place - 1]) and joins_previous(letter)
+        after = place + 1 < len(letters) and joins_next(letter) and joins_previous(letters[place + 1])
+        position = {(True, True): "medial", (True, False): "final", (False, True): "initial"}.get(
+            (before, after), "isolated"
+        )
+        out.append(forms.get((position, bases.get(letter, letter)), letter))
+        place += 1
+    return "".join(out)
 
 
 def one_line(text: str) -> str:
@@ -133,7 +180,6 @@ def runs(text: str, style: Style) -> list[tuple[str, str, float]]:
         advance += units
     if len(text) > start:
         pieces.append((font, text[start:], advance * scale))
-    # A letter without glyph was measured as the replacement; draw it as that too.
     return pieces
 
 
@@ -180,8 +226,11 @@ def _split_word(word: str, table: _Widths, units: float) -> list[str]:
     for position, letter in enumerate(word):
         advance = table[letter][1]
         if position > start and used + advance > units:
-            parts.append(word[start:position])
-            start, used = position, 0
+            # Better after a hyphen or the like, when one stands in the line's last third.
+            third = start + (position - start) * 2 // 3
+            seam = next((p for p in range(position, third, -1) if word[p - 1] in "-–/_.@,;:"), position)
+            parts.append(word[start:seam])
+            start, used = seam, sum(table[c][1] for c in word[seam:position])
         used += advance
     parts.append(word[start:])
     return parts
@@ -194,6 +243,8 @@ def shrink(text: str, style: Style, limit: float) -> Style:
 
 
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+_DIGITS, _MARKS = "0-9\u0660-\u0669\u06f0-\u06f9", "\u0300-\u036f\u0591-\u05bd\u05bf-\u05c7\u064b-\u065f"
+_UNITS = re.compile(f"[{_DIGITS}][{_DIGITS}.,:/-]*|[^{_MARKS}][{_MARKS}]*|[{_MARKS}]+")
 _MIRROR = str.maketrans("()[]{}<>«»", ")(][}{><»«")
 
 
@@ -227,5 +278,5 @@ def as_drawn(text: str) -> str:
 
 def _turned(run: str) -> str:
     """Letters with their marks reversed; digit groups kept."""
-    units = re.findall("[0-9\u0660-\u0669\u06f0-\u06f9][0-9\u0660-\u0669\u06f0-\u06f9.,:/-]*|[^\u0300-\u036f\u0591-\u05bd\u05bf-\u05c7\u064b-\u065f][\u0300-\u036f\u0591-\u05bd\u05bf-\u05c7\u064b-\u065f]*", run)
+    units = _UNITS.findall(run)
     return "".join(unit if unit[0].isdigit() else unit[0].translate(_MIRROR) + unit[1:] for unit in reversed(units))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Literal
+from typing import Any, Literal, cast
 
 from reportlab.lib.colors import Color, HexColor
 from reportlab.lib.utils import ImageReader
@@ -21,7 +21,7 @@ from worker.stamping.pdf.lettering import POINT, Style
 PAGE_WIDTH, PAGE_HEIGHT = 210.0, 297.0
 LEFT, RIGHT = 20.0, 190.0  # the zone x 0-15 mm belongs to the print house's machines
 WIDTH = RIGHT - LEFT
-TOP, BOTTOM = 28.0, 274.0  # where text may stand on pages after the first; the footer is below
+TOP, BOTTOM = 28.0, 276.5  # where text may stand on pages after the first; the footer is below
 FOOTER = 284.0
 
 Align = Literal["left", "right", "centre"]
@@ -34,16 +34,19 @@ LEADING = 4.0  # mm between lines of BODY
 SMALL_LEADING = 3.5
 
 
+_INK, _GREY, _LINE, _WHITE = HexColor("#1b1f23"), HexColor("#5b6670"), HexColor("#c9d0d6"), HexColor("#ffffff")
+
+
 @dataclass(frozen=True, slots=True)
 class Palette:
     """The colours of a document: the client's accent and what is derived from it."""
 
     accent: Color
     tint: Color
-    ink: Color = HexColor("#1b1f23")
-    grey: Color = HexColor("#5b6670")
-    line: Color = HexColor("#c9d0d6")
-    white: Color = HexColor("#ffffff")
+    ink: Color = _INK
+    grey: Color = _GREY
+    line: Color = _LINE
+    white: Color = _WHITE
 
     @classmethod
     def of(cls, accent: str) -> Palette:
@@ -54,7 +57,7 @@ class Palette:
         light = 0.08
         return cls(
             accent=Color(red, green, blue),
-            tint=Color(*(1 - light * (1 - c) if light * (1 - c) > 0 else 1 for c in (red, green, blue))),
+            tint=Color(*(1 - light * (1 - channel) for channel in (red, green, blue))),
         )
 
 
@@ -139,12 +142,14 @@ class Sheet:
 
     def image(self, x: float, y: float, width: float, height: float, image: ImageReader) -> None:
         """A picture with its top left corner at (x, y), scaled into the frame without distortion, left and centred."""
-        self.pages[-1].append(
-            lambda canvas: canvas.drawImage(
+
+        def mark(canvas: Canvas) -> None:
+            canvas.drawImage(
                 image, x / POINT, (PAGE_HEIGHT - y - height) / POINT, width / POINT, height / POINT,
                 mask="auto", preserveAspectRatio=True, anchor="w",
             )  # fmt: skip
-        )
+
+        self.pages[-1].append(mark)
 
     # --- flow ------------------------------------------------------------------------------------
 
@@ -211,7 +216,7 @@ class Sheet:
             buffer = BytesIO()
             canvas = Canvas(
                 buffer, pagesize=(PAGE_WIDTH / POINT, PAGE_HEIGHT / POINT), pageCompression=1, invariant=1,
-                lang=language, initialFontName=lettering.REGULAR, initialFontSize=8,
+                lang=language, initialFontName=cast(Any, lettering.REGULAR), initialFontSize=8,
             )  # fmt: skip
             canvas.setTitle(title)
             canvas.setAuthor(author)

@@ -14,7 +14,6 @@ from worker.stamping.pdf.sheet import (
     LABEL,
     LEADING,
     LEFT,
-    RIGHT,
     SMALL,
     SMALL_LEADING,
     TOP,
@@ -26,9 +25,9 @@ from worker.stamping.pdf.sheet import (
 from worker.stamping.pdf.texts import Label, Texts
 from worker.stamping.pdf.units import unit
 
-_HEAD_HEIGHT = 7.0
+_HEAD_HEIGHT = 6.4
 _CARRY_HEIGHT = 6.0
-_PAD = 1.3
+_PAD = 1.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +61,10 @@ class _Grid:
         return cls(
             item=_Cell(LEFT + 1.5, item_wide - 2, "left") if item_wide else None,
             description=_Cell(LEFT + 1.5 + item_wide, 73.5 - item_wide, "left"),
-            quantity=_Cell(96.5, 17, "right"),
-            unit=_Cell(115, 16, "left"),
-            price=_Cell(131, 22, "right"),
-            vat=_Cell(153.5, 11, "right"),
+            quantity=_Cell(96.5, 16, "right"),
+            unit=_Cell(114, 15, "left"),
+            price=_Cell(130, 20.5, "right"),
+            vat=_Cell(152, 11.5, "right"),
             amount=_Cell(165, 23.5, "right"),
         )
 
@@ -102,7 +101,7 @@ class LineTable:
         for cell, label in titles:
             if cell is not None:
                 sheet.fitted(
-                    cell.edge, sheet.y + 4.6, texts(label), LABEL, cell.wide, align=cell.align, colour=palette.white
+                    cell.edge, sheet.y + 4.3, texts(label), LABEL, cell.wide, align=cell.align, colour=palette.white
                 )
         sheet.y += _HEAD_HEIGHT
 
@@ -167,10 +166,12 @@ class LineTable:
             ) -> None:  # fmt: skip
                 base = y + height * 0.76
                 colour = sheet.palette.ink if style is BODY else sheet.palette.grey
-                sheet.text(grid.description.left, base, text, style, colour=colour)
-                sheet.text(grid.unit.left, base, word, BODY)
                 if grid.item:
                     sheet.text(grid.item.left, base, part, BODY)
+                sheet.text(grid.description.left, base, text, style, colour=colour)
+                if number == 0:
+                    self._figure(grid.quantity, self.texts.number(line.quantity), base)
+                sheet.text(grid.unit.left, base, word, BODY)
                 if number == 0:
                     self._figures(line, base)
 
@@ -181,13 +182,15 @@ class LineTable:
         texts, currency, grid = self.texts, self.document.currency, self.grid
         price = "" if line.unit_price is None else texts.amount(line.unit_price, currency)
         figures = (
-            (grid.quantity, texts.number(line.quantity)),
             (grid.price, price),
             (grid.vat, texts.percent(line.vat_percent)),
             (grid.amount, texts.amount(line.net, currency)),
         )
         for cell, text in figures:
-            self.sheet.fitted(cell.edge, base, text, BODY, cell.wide, align=cell.align)
+            self._figure(cell, text, base)
+
+    def _figure(self, cell: _Cell, text: str, base: float) -> None:
+        self.sheet.fitted(cell.edge, base, text, BODY, cell.wide, align=cell.align)
 
     def _extras(self, line: DocumentLine) -> list[str]:
         """Description, note, period, price basis, allowances: what stands in small letters below the name."""
@@ -217,5 +220,3 @@ def allowance_text(entry: AllowanceOrCharge, texts: Texts, currency: str) -> str
     amount = entry.amount if entry.charge else -entry.amount
     return f"{allowance_name(entry, texts)} {texts.amount(amount, currency)}"
 
-
-__all__ = ["RIGHT", "LineTable", "allowance_name"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -9,7 +10,6 @@ from enum import Enum
 from typing import Literal
 
 from worker.model.money import minor_digits, norwegian
-from worker.model.party import organisation_number
 from worker.stamping.pdf.config import PdfError
 
 Language = Literal["nb", "en"]
@@ -38,7 +38,7 @@ class Label(Enum):
         "This is a credit note. The amount is not to be paid.",
     )
     NOT_TO_PAY_NEGATIVE = (
-        "Fakturaen er i kundens favør. Beløpet skal ikke betales.",
+        "Fakturaen er i kjøpers favør. Beløpet skal ikke betales.",
         "The balance of this invoice is in the buyer's favour. The amount is not to be paid.",
     )
     NOT_TO_PAY_ZERO = (
@@ -57,9 +57,9 @@ class Label(Enum):
     ATTENTION = ("Kontakt: {}", "Contact: {}")
     PHONE = ("Tlf. {}", "Phone {}")
     DELIVERED = ("Levert", "Delivered")
-    DELIVERED_TO = ("Leveringssted", "Delivered to")
+    DELIVERED_TO = ("Levert til", "Delivered to")
     PERIOD = ("Periode", "Period")
-    YOUR_REFERENCE = ("Deres ref.", "Your reference")
+    YOUR_REFERENCE = ("Deres ref.", "Your ref.")
     ORDER = ("Ordrenr.", "Order no.")
     CONTRACT = ("Kontrakt", "Contract")
     NOTICE = ("Viktig om betaling", "Important: whom to pay")
@@ -77,9 +77,7 @@ class Label(Enum):
     CARRIED_FORWARD = ("Overføres til neste side", "Carried forward")
     BROUGHT_FORWARD = ("Overført fra forrige side", "Brought forward")
     NO_LINES = ("Ingen linjer", "No lines")
-    CURRENCY_NOTE = ("Alle beløp i {}", "All amounts in {}")
-    VAT_SPECIFICATION = ("Merverdiavgift", "Value added tax")
-    VAT_KIND = ("Sats", "Rate")
+    VAT_SPECIFICATION = ("Merverdiavgift ({})", "Value added tax ({})")
     VAT_BASIS = ("Grunnlag", "Basis")
     VAT_AMOUNT = ("Mva.", "VAT")
     VAT_SUM = ("Sum", "Total")
@@ -115,6 +113,9 @@ REVERSE_CHARGE = (
     "Omvendt avgiftsplikt – Merverdiavgift ikke beregnet",
     "Reverse charge – VAT not calculated (Omvendt avgiftsplikt – Merverdiavgift ikke beregnet)",
 )
+# By their look alone: whether the check digit is right is intake's question, and the paper shows what the XML says.
+_NORWEGIAN_VAT = re.compile(r"(?:NO)?(\d{9})MVA")
+_NORWEGIAN_COMPANY = re.compile(r"\d{9}")
 _MONTHS = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
@@ -147,7 +148,7 @@ class Texts:
             return ""
         if start == end and start is not None:
             return self.day(start)
-        dash = "–" if self.language == "nb" else f"{NBSP}– "
+        dash = "–" if self.language == "nb" else " – "
         return f"{self.day(start) if start else ''}{dash}{self.day(end) if end else ''}".strip()
 
     def amount(self, value: Decimal, currency: str) -> str:
@@ -160,10 +161,11 @@ class Texts:
             raise PdfError("an amount is not a finite number")
         if not value:
             value = Decimal(0)
-        exponent = value.normalize().as_tuple().exponent if value.adjusted() > -20 else -20
-        decimals = max(at_least, -exponent if isinstance(exponent, int) else 0)
-        if value.adjusted() > 14 or decimals > 10:
+        _, figures, exponent = value.as_tuple()
+        if value.adjusted() > 17 or not isinstance(exponent, int) or exponent < -12:
             raise PdfError("an amount is too large or has too many decimals to be drawn")
+        digits = "".join(map(str, figures))
+        decimals = max(at_least, -exponent - (len(digits) - len(digits.rstrip("0"))))
         if self.language == "nb":
             return norwegian(value, decimals=decimals)
         return f"{value:,.{decimals}f}"
@@ -184,16 +186,16 @@ class Texts:
 
     def vat_registered(self, number: str) -> str:
         """A seller's VAT number: `Org.nr. 987 654 325 MVA` (§ 5-1-2), a foreign one as it stands."""
-        ours = organisation_number(number)
-        if ours and number.upper().rstrip().endswith("MVA"):
-            return f"{self(Label.ORGANISATION)} {group(ours, 3, 3, 3)}{NBSP}MVA"
+        found = _NORWEGIAN_VAT.fullmatch("".join(number.split()).upper())
+        if found:
+            return f"{self(Label.ORGANISATION)} {group(found[1], 3, 3, 3)}{NBSP}MVA"
         return f"{self(Label.VAT_NUMBER)} {number}"
 
     def company(self, number: str) -> str:
         """A company's number: `Org.nr. 987 654 325`, a foreign one as it stands."""
-        ours = organisation_number(number)
-        if ours:
-            return f"{self(Label.ORGANISATION)} {group(ours, 3, 3, 3)}"
+        bare = "".join(number.split())
+        if _NORWEGIAN_COMPANY.fullmatch(bare):
+            return f"{self(Label.ORGANISATION)} {group(bare, 3, 3, 3)}"
         return f"{self(Label.COMPANY_ID)} {number}"
 
 

@@ -1,11 +1,11 @@
-"""Units of measure in words: UN/ECE Recommendation 20 codes (and 21 packages, prefixed X) as Norwegian invoices meet them."""
+"""Units of measure in words: UN/ECE Recommendation 20 codes, and packages of Recommendation 21 (prefixed X)."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 from typing import Literal
 
-# code -> (Norwegian, English), `one|several` where they differ. A code not here is shown as it stands: the debtor then sees what the ERP wrote.
+# code -> (Norwegian, English), `one|several` where they differ. A code not here is shown as the ERP wrote it.
 _UNITS: dict[str, tuple[str, str]] = {
     **dict.fromkeys(("C62", "EA", "H87", "NAR", "NPT", "PCE", "PC", "XPP"), ("stk.", "pc.|pcs")),
     "ANN": ("år", "year|years"),
