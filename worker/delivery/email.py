@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from typing import TypedDict
 
 from worker.delivery.outbound import DeliveryConfig, Parcel, Sent
-from worker.delivery.texts import MailText, MailValues, link_mail, pdf_mail
+from worker.delivery.texts import Language, LinkMailValues, MailText, PdfMailValues, link_mail, pdf_mail
+from worker.model.document import Kind
 from worker.model.journey import DeliveryEvent
+from worker.model.money import Money
 from worker.ports import MailAttachment, Mailer, OutboundMail
-from worker.store import links
+from worker.store import link_rows
 from worker.store.database import Database
 from worker.support.secrets import code_mac, hash_token, make_code, make_token
 
@@ -18,23 +21,29 @@ async def send_link(parcel: Parcel, config: DeliveryConfig, mailer: Mailer, db: 
     whichever mail arrives opens the invoice. Raises the outcomes of worker.model.outcomes."""
     token, code = make_token(), make_code()
     token_hash = hash_token(token)
-    links.add(
+    link_rows.add(
         db,
         delivery_id=parcel.delivery.id,
         token_hash=token_hash,
-        code_mac=code_mac(config.server_key, token_hash, code),
+        code_mac=code_mac(config.server_key, token_hash=token_hash, code=code),
         expires_at=now + timedelta(days=config.link_days),
         now=now,
     )
-    text = link_mail(_values(parcel, config, link=f"{config.portal_url}/i/{token}", code=code))
+    url = f"{config.portal_url}/i/{token}"
+    text = link_mail(
+        LinkMailValues(**_common(parcel, config), url=url, code=code, letter_after_days=config.unopened_days)
+    )
     return await _send(parcel, config, mailer, text, now, attachments=())
 
 
 async def send_pdf(parcel: Parcel, config: DeliveryConfig, mailer: Mailer, db: Database, now: datetime) -> Sent:
     """The PDF as attachment. Raises the outcomes of worker.model.outcomes."""
     del db  # nothing to remember: an attachment cannot be seen opened
+    values = PdfMailValues(
+        **_common(parcel, config), account=parcel.invoice.account or "", kid=parcel.invoice.kid or ""
+    )
     attachment = MailAttachment(parcel.file_name, "application/pdf", parcel.pdf)
-    return await _send(parcel, config, mailer, pdf_mail(_values(parcel, config)), now, attachments=(attachment,))
+    return await _send(parcel, config, mailer, pdf_mail(values), now, attachments=(attachment,))
 
 
 async def _send(
@@ -62,5 +71,28 @@ async def _send(
     return Sent(DeliveryEvent.ACCEPTED, parcel.delivery.key, answer)
 
 
-def _values(parcel: Parcel, config: DeliveryConfig, *, link: str = "", code: str = "") -> MailValues:
-    raise NotImplementedError
+class _Common(TypedDict):
+    language: Language
+    is_credit_note: bool
+    is_credit: bool
+    number: str
+    client_name: str
+    factor_name: str
+    contact: str
+    amount: Money
+    due_date: date | None
+
+
+def _common(parcel: Parcel, config: DeliveryConfig) -> _Common:
+    document = parcel.document
+    return _Common(
+        language="en" if parcel.invoice.language == "en" else "nb",
+        is_credit_note=document.kind is Kind.CREDIT_NOTE,
+        is_credit=document.is_credit,
+        number=document.number,
+        client_name=config.client_name,
+        factor_name=config.factor_name,
+        contact=config.factor_contact,
+        amount=Money.of(document.payable, document.currency),
+        due_date=document.due_date,
+    )

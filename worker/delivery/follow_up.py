@@ -11,6 +11,7 @@ from worker.model.outcomes import UnknownOutcome
 from worker.ports import DocumentStore
 from worker.store import deliveries
 from worker.store.database import Database
+from worker.store.isolation import isolated
 from worker.support.clock import Clock
 from worker.support.log import bound, get_logger
 from worker.support.summary import Summary
@@ -35,13 +36,15 @@ async def run(
     asked: set[int] = set()
     while (delivery := deliveries.claim_to_ask(db, client=client, now=clock.now(), skip=asked)) is not None:
         asked.add(delivery.id)
-        with bound(invoice=delivery.invoice_id, delivery=delivery.id, channel=delivery.channel):
-            waiting_for_receipt = delivery.state == DeliveryState.HANDED_OVER
-            summary.count(await attempt(desk, delivery, "ask", lambda p: _ask(p, desk, waiting_for_receipt)))
+        with (
+            bound(invoice=delivery.invoice_id, delivery=delivery.id, channel=delivery.channel),
+            isolated(db, delivery.invoice_id, now=clock.now(), summary=summary),
+        ):
+            summary.count(await attempt(desk, delivery, "ask", lambda p: _ask(p, desk)))
     return summary
 
 
-async def _ask(parcel: Parcel, desk: Desk, waiting_for_receipt: bool) -> Sent:
+async def _ask(parcel: Parcel, desk: Desk) -> Sent:
     """The counterparty's word. Raises NeverArrived when it has not got it, UnknownOutcome when it cannot tell."""
     channel = Channel(parcel.delivery.channel)
     if channel is Channel.EHF:
@@ -51,7 +54,7 @@ async def _ask(parcel: Parcel, desk: Desk, waiting_for_receipt: bool) -> Sent:
     else:
         raise UnknownOutcome("a mail server cannot be asked about a message")
     if answer is None:
-        if waiting_for_receipt:
+        if parcel.delivery.state == DeliveryState.HANDED_OVER:
             raise UnknownOutcome("accepted before, and now not known to the counterparty")
         raise NeverArrived("the counterparty has not got it")
     return answer

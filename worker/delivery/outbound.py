@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from worker.model.document import Document
+from worker.model.document import Document, pdf_file_name
 from worker.model.ehf import read_document
 from worker.model.journey import DeliveryEvent
 from worker.ports import DocumentStore
@@ -17,11 +17,12 @@ class DeliveryConfig:
 
     client_name: str
     factor_name: str
-    factor_organisation_number: str
+    factor_contact: str
     reply_to: str
     message_id_domain: str
     portal_url: str
     link_days: int
+    unopened_days: int
     server_key: bytes
     return_address: str
     letter_colour: bool
@@ -40,7 +41,7 @@ class Parcel:
 
     @property
     def file_name(self) -> str:
-        return file_name(self.invoice)
+        return pdf_file_name(self.document.kind, self.invoice.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +59,3 @@ def parcel(invoice: InvoiceRow, delivery: DeliveryRow, documents: DocumentStore)
     xml = documents.get(sha256=invoice.stamped_sha256 or "")
     pdf = documents.get(sha256=invoice.pdf_sha256 or "")
     return Parcel(invoice, delivery, read_document(xml), xml, pdf)
-
-
-def file_name(invoice: InvoiceRow) -> str:
-    """`faktura-10045.pdf` or `kreditnota-77.pdf`; a number that is no file name is made one."""
-    safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in invoice.number)[:60]
-    return f"{'kreditnota' if invoice.kind == 'credit_note' else 'faktura'}-{safe}.pdf"

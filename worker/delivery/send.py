@@ -11,12 +11,13 @@ from worker.delivery import ehf, email, letter
 from worker.delivery.outbound import DeliveryConfig, Parcel, Sent, parcel
 from worker.model.channel import Channel
 from worker.model.ehf import DocumentError
-from worker.model.journey import DeliveryEvent, IllegalTransition
+from worker.model.journey import DeliveryEvent, DeliveryState, IllegalTransition
 from worker.model.outcomes import Refused, SlowDown, TryLater, UnknownOutcome
 from worker.model.parked import ParkedReason
 from worker.ports import AccessPoint, DocumentLost, DocumentStore, Mailer, MailServer, PrintHouse
 from worker.store import deliveries, invoices
 from worker.store.database import Database
+from worker.store.isolation import isolated
 from worker.store.rows import DeliveryRow
 from worker.support.clock import Clock
 from worker.support.log import bound, get_logger
@@ -97,7 +98,10 @@ async def _drain(desk: Desk, channel: Channel, call: Call) -> Summary:
     while (
         delivery := deliveries.claim_ready(desk.db, client=desk.client, channels=[channel], now=desk.clock.now())
     ) is not None:
-        with bound(invoice=delivery.invoice_id, delivery=delivery.id, channel=channel, attempt=delivery.attempts):
+        with (
+            bound(invoice=delivery.invoice_id, delivery=delivery.id, channel=channel, attempt=delivery.attempts),
+            isolated(desk.db, delivery.invoice_id, now=desk.clock.now(), summary=summary),
+        ):
             summary.count(await attempt(desk, delivery, "send", call))
     return summary
 
@@ -127,6 +131,8 @@ async def attempt(desk: Desk, delivery: DeliveryRow, act: str, call: Call) -> st
         get_logger().error("delivery.unknown_vendor_word", channel=delivery.channel, status=sent.answer[:60])
     if sent.event is DeliveryEvent.UNKNOWN:
         return _unknown(result, sent.answer, sent.vendor_reference)
+    if sent.event is DeliveryEvent.ACCEPTED and delivery.state == DeliveryState.HANDED_OVER:
+        return result.write(None, "no_receipt_yet", answer=sent.answer, due_at=_next_question(delivery, started))
     return result.write(sent.event, str(sent.event), reference=sent.vendor_reference, answer=sent.answer)
 
 
@@ -203,6 +209,8 @@ def _later(result: _Result, error: TryLater) -> str:
 def _unknown(result: _Result, answer: str, reference: str = "") -> str:
     """We cannot know whether it was done. Where the other side can be asked, ask later; else it is a person's case."""
     delivery, now = result.delivery, result.desk.clock.now()
+    if delivery.state == DeliveryState.HANDED_OVER:  # it was taken over; only the receipt is lacking
+        return result.write(None, "unknown", answer=answer, due_at=_next_question(delivery, now))
     event = DeliveryEvent.UNKNOWN if result.act == "send" else None
     park = None
     if Channel(delivery.channel) in (Channel.EMAIL_LINK, Channel.EMAIL_PDF):
@@ -213,6 +221,11 @@ def _unknown(result: _Result, answer: str, reference: str = "") -> str:
     return result.write(event, "unknown", reference=reference, answer=answer, due_at=due_at, park=park)
 
 
+def _next_question(delivery: DeliveryRow, now: datetime) -> datetime:
+    """Receipts come within minutes or not at all (an access point that gives none): ask ever more seldom."""
+    age = now - (delivery.handed_over_at or now)
+    return now + max(ASK_AGAIN, age)
+
+
 def _words(message: str, answer: str) -> str:
     return f"{message}: {answer}" if answer and answer not in message else message
-

@@ -16,6 +16,7 @@ from worker.model.party import DebtorCard
 from worker.ports import DocumentLost, DocumentStore, Erp
 from worker.store import invoices
 from worker.store.database import Database
+from worker.store.isolation import isolated
 from worker.store.rows import InvoiceRow
 from worker.support.clock import oslo_date
 from worker.support.log import bound, get_logger
@@ -71,7 +72,7 @@ async def check_all(
         summary.count("trouble")
         return summary
     for row in rows:
-        with bound(invoice=row.id):
+        with bound(invoice=row.id), isolated(db, row.id, now=now, summary=summary):
             summary.update(await _check(row, now=now, config=config, db=db, erp=erp, documents=documents, cards=cards))
     return summary
 
@@ -119,16 +120,15 @@ async def _check(
         email=email,
         today=oslo_date(now),
     )
-    stop = first_stop(arrival)
-    if stop is None:
-        try:
-            payable = Money.of(document.payable, document.currency)
-        except AmountError as error:
-            stop = Stop(ParkedReason.AMOUNT_MISMATCH, str(error))
-    if stop is not None:
-        _park(db, row, stop, now=now, summary=summary)
+    try:
+        payable = Money.of(document.payable, document.currency)
+    except AmountError as error:
+        _park(db, row, Stop(ParkedReason.AMOUNT_MISMATCH, str(error)), now=now, summary=summary)
         return summary
-    assert card is not None  # noqa: S101 - a missing card has stopped it above
+    stop = first_stop(arrival)
+    if stop is not None or card is None:
+        _park(db, row, stop or Stop(ParkedReason.CUSTOMER_NOT_FOUND, "no customer card"), now=now, summary=summary)
+        return summary
 
     found = remarks(arrival)
     if document.kind is Kind.CREDIT_NOTE:

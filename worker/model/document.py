@@ -164,3 +164,12 @@ class Document:
         A negative invoice is a legal credit in Peppol BIS 3 (guide, "negative invoices").
         """
         return self.kind is Kind.CREDIT_NOTE or self.payable <= 0
+
+
+def pdf_file_name(kind: Kind, number: str) -> str:
+    """`faktura-10045.pdf` or `kreditnota-77.pdf`; what is no letter, digit, `-` or `_` in the number becomes `_`.
+
+    The ERP tells the file type by the ending (PowerOffice, FactoringInvoiceDocumentationFile).
+    """
+    safe = "".join(sign if sign.isalnum() or sign in "-_" else "_" for sign in number)[:60]
+    return f"{'kreditnota' if kind is Kind.CREDIT_NOTE else 'faktura'}-{safe}.pdf"

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from worker.model.document import Kind, pdf_file_name
 from worker.model.outcomes import OutsideError, Refused, TryLater, UnknownOutcome
 from worker.ports import DocumentLost, DocumentStore, Erp, FactoringStatus
 from worker.postback.texts import comment
 from worker.store import invoices, postbacks
 from worker.store.database import Database
+from worker.store.isolation import isolated
 from worker.store.rows import InvoiceRow, PostbackRow
 from worker.support.clock import Clock
 from worker.support.log import bound, get_logger
@@ -18,12 +20,22 @@ from worker.support.summary import Summary
 AGAIN = timedelta(minutes=15)
 
 
-async def run(*, clock: Clock, client: str, db: Database, erp: Erp, documents: DocumentStore) -> Summary:
-    """Tells the ERP of every delivery it has not been told of."""
+async def run(
+    *, clock: Clock, client: str, db: Database, erp: Erp, documents: DocumentStore, repeats_only: bool = False
+) -> Summary:
+    """Tells the ERP of every delivery it has not been told of.
+
+    `repeats_only`: only what has been tried before and did not get through, so that new deliveries wait for 15:30.
+    """
     summary, tried = Summary(), set[int]()
-    while (row := postbacks.claim(db, client=client, now=clock.now(), skip=tried)) is not None:
+    while (
+        row := postbacks.claim(db, client=client, now=clock.now(), skip=tried, repeats_only=repeats_only)
+    ) is not None:
         tried.add(row.id)
-        with bound(invoice=row.invoice_id, postback=row.id, attempt=row.attempts):
+        with (
+            bound(invoice=row.invoice_id, postback=row.id, attempt=row.attempts),
+            isolated(db, row.invoice_id, now=clock.now(), summary=summary),
+        ):
             summary.count(await _Postback(clock, db, erp, documents, row).tell())
     return summary
 
@@ -74,7 +86,7 @@ class _Postback:
             erp_id=invoice.erp_id,
             kid=invoice.kid or "",
             comment=text,
-            file_name=file_name(invoice),
+            file_name=pdf_file_name(Kind(invoice.kind), invoice.number),
             pdf=self.documents.get(sha256=invoice.pdf_sha256 or ""),
         )
 
@@ -132,9 +144,3 @@ class _Postback:
         if park is not None:
             log.warning("invoice.parked", reason="postback_refused")
         return f"told_{self.row.kind}" if state == "done" else f"postback_{outcome}"
-
-
-def file_name(invoice: InvoiceRow) -> str:
-    """The name the ERP shows; its ending tells the ERP the file type (vendor's type page)."""
-    safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in invoice.number)[:60]
-    return f"{'kreditnota' if invoice.kind == 'credit_note' else 'faktura'}-{safe}.pdf"

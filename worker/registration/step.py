@@ -13,6 +13,7 @@ from worker.model.parked import ParkedReason
 from worker.ports import Claim, DocumentLost, DocumentStore, FactorLedger
 from worker.store import invoices
 from worker.store.database import Database
+from worker.store.isolation import isolated
 from worker.store.rows import InvoiceRow
 from worker.support.log import bound, get_logger
 from worker.support.summary import Summary
@@ -38,7 +39,7 @@ async def run(
     """Registers what is stamped. A claim written just before a crash is recognised and counted once."""
     log, summary = get_logger(), Summary()
     for row in invoices.in_state(db, client=client, state=JourneyState.STAMPED):
-        with bound(invoice=row.id):
+        with bound(invoice=row.id), isolated(db, row.id, now=now, summary=summary):
             try:
                 name = await ledger.register(claim=_claim(row, config, documents))
             except DocumentLost as error:

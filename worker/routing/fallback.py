@@ -12,24 +12,31 @@ from worker.routing.debtor import debtor_of
 from worker.routing.step import delivery_key
 from worker.store import deliveries, invoices
 from worker.store.database import Database
+from worker.store.isolation import isolated
 from worker.store.rows import DeliveryRow, InvoiceRow
 from worker.support.clock import oslo, oslo_date
 from worker.support.log import bound, get_logger
 from worker.support.summary import Summary
 
 
-async def run(*, now: datetime, client: str, rules: RoutingRules, db: Database) -> Summary:
+async def run(*, now: datetime, client: str, rules: RoutingRules, db: Database, refused_only: bool = False) -> Summary:
     """Writes the next delivery of every invoice that needs one: unopened since `unopened_days` calendar days before
-    today (Oslo dates), or refused for good. Each is a new delivery with its reason."""
+    today (Oslo dates), or refused for good. Each is a new delivery with its reason.
+
+    `refused_only`: between the slots, when links are not looked at.
+    """
     summary = Summary()
     # Handed over on day D, the letter is due on day D+days: so what was handed over before the end of day today-days.
     limit = oslo(oslo_date(now) - timedelta(days=rules.unopened_days - 1), time(0))
-    for delivery, invoice in deliveries.unopened_since(db, client=client, handed_over_before=limit):
+    unopened = [] if refused_only else deliveries.unopened_since(db, client=client, handed_over_before=limit)
+    for delivery, invoice in unopened:
         why = f"not opened within {rules.unopened_days} days"
-        summary.update(_next(delivery, invoice, why, expire=True, rules=rules, db=db, now=now))
+        with isolated(db, invoice.id, now=now, summary=summary):
+            summary.update(_next(delivery, invoice, why, expire=True, rules=rules, db=db, now=now))
     for delivery, invoice in deliveries.refused_without_successor(db, client=client):
         why = delivery.ended_reason or "refused"
-        summary.update(_next(delivery, invoice, why, expire=False, rules=rules, db=db, now=now))
+        with isolated(db, invoice.id, now=now, summary=summary):
+            summary.update(_next(delivery, invoice, why, expire=False, rules=rules, db=db, now=now))
     return summary
 
 

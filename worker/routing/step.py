@@ -14,6 +14,7 @@ from worker.routing.choose import RoutingRules, choose, needs_lookup
 from worker.routing.debtor import debtor_of, terms_of
 from worker.store import invoices
 from worker.store.database import Database
+from worker.store.isolation import isolated
 from worker.store.rows import InvoiceRow
 from worker.support.clock import oslo_date
 from worker.support.log import bound, get_logger
@@ -34,7 +35,7 @@ async def run(*, now: datetime, client: str, rules: RoutingRules, db: Database, 
     today = oslo_date(now)
     answers: dict[tuple[str, Kind], ReachAnswer] = {}
     for row in invoices.in_state(db, client=client, state=JourneyState.REGISTERED):
-        with bound(invoice=row.id):
+        with bound(invoice=row.id), isolated(db, row.id, now=now, summary=summary):
             debtor, terms = debtor_of(row), terms_of(row)
             reach = None
             if needs_lookup(debtor, rules, today):

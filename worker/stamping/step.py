@@ -20,6 +20,7 @@ from worker.stamping.recipient import recipient_lines
 from worker.stamping.ubl import EmbeddedInvoice, StampConfig, stamp
 from worker.store import invoices
 from worker.store.database import Database
+from worker.store.isolation import isolated
 from worker.store.rows import InvoiceRow
 from worker.support.log import bound, get_logger
 from worker.support.summary import Summary
@@ -55,13 +56,11 @@ class _Stopped(Exception):
         self.reason = reason
 
 
-async def run(
-    *, now: datetime, client: str, config: StampingConfig, db: Database, documents: DocumentStore
-) -> Summary:
+async def run(*, now: datetime, client: str, config: StampingConfig, db: Database, documents: DocumentStore) -> Summary:
     """Stamps what is checked. Whatever fails parks that invoice; nothing half-written is left behind."""
     log, summary = get_logger(), Summary()
     for row in invoices.in_state(db, client=client, state=JourneyState.CHECKED):
-        with bound(invoice=row.id):
+        with bound(invoice=row.id), isolated(db, row.id, now=now, summary=summary):
             try:
                 _stamp(row, now=now, config=config, db=db, documents=documents)
             except _Stopped as stop:
@@ -81,9 +80,7 @@ async def run(
     return summary
 
 
-def _park(
-    db: Database, row: InvoiceRow, reason: ParkedReason, detail: str, now: datetime, summary: Summary
-) -> None:
+def _park(db: Database, row: InvoiceRow, reason: ParkedReason, detail: str, now: datetime, summary: Summary) -> None:
     invoices.park(db, row.id, reason, detail, now=now)
     get_logger().warning("invoice.parked", reason=reason, owner_of_remedy=PARKED[reason].owner)
     summary.count("parked")
@@ -178,9 +175,7 @@ def _stamp(row: InvoiceRow, *, now: datetime, config: StampingConfig, db: Databa
     )
 
 
-def _kid(
-    row: InvoiceRow, document: Document, *, now: datetime, config: StampingConfig, db: Database
-) -> str | None:
+def _kid(row: InvoiceRow, document: Document, *, now: datetime, config: StampingConfig, db: Database) -> str | None:
     """The invoice's KID, allocated once. Credits have none unless the client's layout says so."""
     if document.is_credit and not config.kid_on_credit_notes:
         return None
@@ -195,5 +190,3 @@ def _kid(
         raise _Stopped(ParkedReason.KID_NO_CHECK_DIGIT, str(error)) from error
     except invoices.KidTaken as error:
         raise _Stopped(ParkedReason.KID_TAKEN, str(error)) from error
-
-

@@ -74,9 +74,7 @@ def claim_to_ask(db: Database, *, client: str, now: datetime, skip: set[int]) ->
                     invoices.c.state.not_in([JourneyState.PARKED, JourneyState.WITHDRAWN]),
                     or_(
                         deliveries.c.state == DeliveryState.UNKNOWN,
-                        and_(
-                            deliveries.c.state == DeliveryState.HANDED_OVER, deliveries.c.channel == Channel.EHF
-                        ),
+                        and_(deliveries.c.state == DeliveryState.HANDED_OVER, deliveries.c.channel == Channel.EHF),
                     ),
                     deliveries.c.due_at <= now,
                     deliveries.c.id.not_in(skip),
@@ -212,7 +210,7 @@ def record(
 
 
 def invoice_reached(tx: Connection, delivery: DeliveryRow, *, now: datetime) -> None:
-    """The other side has the document: the invoice is delivered, and the ERP is owed a word about it, once a delivery."""
+    """The other side has the document: the invoice is delivered, and the ERP is owed one word about this delivery."""
     invoice = moves.invoice_row(tx, delivery.invoice_id)
     if invoice.state == JourneyState.PARKED and invoice.parked_reason == ParkedReason.SENT_UNKNOWN:
         moves.move_invoice(tx, invoice, JourneyEvent.RESUMED, now=now, detail="it did arrive")

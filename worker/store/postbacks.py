@@ -19,11 +19,14 @@ from worker.store.tables import deliveries, invoices, postbacks
 OPEN = ("ready", "unknown")
 
 
-def claim(db: Database, *, client: str, now: datetime, skip: set[int]) -> PostbackRow | None:
+def claim(
+    db: Database, *, client: str, now: datetime, skip: set[int], repeats_only: bool = False
+) -> PostbackRow | None:
     """Claims the oldest postback that is due, never overtaking an earlier one of the same invoice.
 
     A row found in `unknown`, or in `sending` with its lease over (a worker died), comes back as `unknown`: the caller
-    asks before it repeats. A row found `ready` comes back as `sending`. `skip`: ids this run has already dealt with.
+    asks before it repeats. A row found `ready` comes back as `sending`. `skip`: ids this run has already dealt with;
+    `repeats_only`: leave alone what has never been tried.
     """
     earlier = postbacks.alias("earlier")
     waits = (
@@ -51,6 +54,7 @@ def claim(db: Database, *, client: str, now: datetime, skip: set[int]) -> Postba
                         & or_(postbacks.c.lease_until.is_(None), postbacks.c.lease_until <= now),
                     ),
                     ~waits,
+                    *([postbacks.c.attempts > 0] if repeats_only else []),
                 )
                 .order_by(postbacks.c.id)
                 .limit(1)

@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, and_, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from worker.store.database import Database
 from worker.store.rows import SlotRow
 from worker.store.tables import slots
 
+
+@dataclass(frozen=True, slots=True)
+class SlotKey:
+    """One planned run: this client's job at this time."""
+
+    client: str
+    job: str
+    slot: datetime
+
+    def is_row(self) -> ColumnElement[bool]:
+        return and_(slots.c.client == self.client, slots.c.job == self.job, slots.c.slot == self.slot)
+
+
 LEASE = timedelta(minutes=10)  # renewed by `heartbeat`; a run that says nothing for so long is dead
 
 
-def start(db: Database, *, client: str, job: str, slot: datetime, owner: str, now: datetime) -> bool:
+def start(db: Database, key: SlotKey, *, owner: str, now: datetime) -> bool:
     """True when this worker is to run the slot: nobody has begun it, or who began it died (lease over)."""
     try:
         with db.begin() as tx:
             tx.execute(
                 insert(slots).values(
-                    client=client,
-                    job=job,
-                    slot=slot,
+                    **asdict(key),
                     state="running",
                     owner=owner,
                     lease_until=now + LEASE,
@@ -37,9 +49,7 @@ def start(db: Database, *, client: str, job: str, slot: datetime, owner: str, no
                 tx.execute(
                     update(slots)
                     .where(
-                        slots.c.client == client,
-                        slots.c.job == job,
-                        slots.c.slot == slot,
+                        key.is_row(),
                         slots.c.state == "running",
                         slots.c.lease_until <= now,
                     )
@@ -51,10 +61,8 @@ def start(db: Database, *, client: str, job: str, slot: datetime, owner: str, no
 
 def finish(
     db: Database,
+    key: SlotKey,
     *,
-    client: str,
-    job: str,
-    slot: datetime,
     owner: str,
     state: str,
     summary: dict[str, Any],
@@ -69,16 +77,14 @@ def finish(
         )
 
 
-def heartbeat(db: Database, *, client: str, job: str, slot: datetime, owner: str, now: datetime) -> bool:
+def heartbeat(db: Database, key: SlotKey, *, owner: str, now: datetime) -> bool:
     """Renews the lease of a run in hand. False when it is no longer ours."""
     with db.begin() as tx:
         return (
             tx.execute(
                 update(slots)
                 .where(
-                    slots.c.client == client,
-                    slots.c.job == job,
-                    slots.c.slot == slot,
+                    key.is_row(),
                     slots.c.owner == owner,
                     slots.c.state == "running",
                 )
@@ -88,15 +94,13 @@ def heartbeat(db: Database, *, client: str, job: str, slot: datetime, owner: str
         )
 
 
-def missed(db: Database, *, client: str, job: str, slot: datetime, owner: str, now: datetime) -> bool:
+def missed(db: Database, key: SlotKey, *, owner: str, now: datetime) -> bool:
     """Records that the slot passed with nobody to run it. True when this call recorded it (so: report it once)."""
     try:
         with db.begin() as tx:
             tx.execute(
                 insert(slots).values(
-                    client=client,
-                    job=job,
-                    slot=slot,
+                    **asdict(key),
                     state="missed",
                     owner=owner,
                     lease_until=now,

@@ -115,17 +115,17 @@ def configure(
     *, style: Literal["auto", "json", "console"] = "auto", level: str = "info", stream: TextIO | None = None
 ) -> None:
     """Sets up logging for the process. `auto`: console when the stream is a terminal, JSON otherwise."""
-    stream = stream if stream is not None else sys.stdout
-    console = style == "console" or (style == "auto" and stream.isatty())
+    out: TextIO = sys.stdout if stream is None else stream
+    console = style == "console" or (style == "auto" and out.isatty())
     renderer: Any = (
-        structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=28)
+        structlog.dev.ConsoleRenderer(colors=out.isatty(), pad_event_to=28)
         if console
         else structlog.processors.JSONRenderer(serializer=_json)
     )
     structlog.configure(
         processors=[*_SHARED, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(stream),
+        logger_factory=structlog.PrintLoggerFactory(out),
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()

@@ -1,0 +1,84 @@
+"""The timetable and the order of steps: the one table that says what happens when. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from worker.support.clock import is_bank_day, oslo, oslo_date
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """`steps` are run in order. `window`: how long after its time a slot is still caught up."""
+
+    name: str
+    times: tuple[time, ...]
+    window: timedelta
+    steps: tuple[str, ...]
+
+
+def _every(minutes: int, start: time, end: time) -> tuple[time, ...]:
+    count = ((end.hour - start.hour) * 60 + end.minute - start.minute) // minutes
+    first = start.hour * 60 + start.minute
+    return tuple(time(*divmod(first + step * minutes, 60)) for step in range(count + 1))
+
+
+# Europe/Oslo, bank days only. Nothing stands between 02:00 and 03:00, which some nights do not have or have twice.
+TIMETABLE: tuple[Job, ...] = (
+    Job(
+        "intake",
+        (time(8, 0), time(10, 30)),
+        timedelta(hours=2, minutes=30),
+        ("intake", "stamping", "registration", "routing", "delivery"),
+    ),
+    Job(
+        "fallback",
+        (time(8, 0), time(10, 30)),
+        timedelta(hours=2, minutes=30),
+        ("follow_up", "fallback", "delivery"),
+    ),
+    Job(
+        "postback",
+        (time(15, 30),),
+        timedelta(hours=4),
+        ("follow_up", "postback"),
+    ),
+    # Between the slots: ask about what is unknown, try again what had to wait. Skipped ticks are of no interest.
+    Job(
+        "follow_up",
+        _every(10, time(8, 10), time(17, 0)),
+        timedelta(minutes=9),
+        ("follow_up", "fallback_refused", "delivery", "postback_repeats"),
+    ),
+)
+JOBS: dict[str, Job] = {job.name: job for job in TIMETABLE}
+REPORTED_WHEN_MISSED = ("intake", "fallback", "postback")
+
+
+def slots_of(job: Job, day: date) -> list[datetime]:
+    """The job's slots on a date, aware; none on a day that is no bank day."""
+    return [oslo(day, at) for at in job.times] if is_bank_day(day) else []
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A slot whose time has come. `in_time`: still within its window."""
+
+    job: Job
+    slot: datetime
+    in_time: bool
+
+
+def due_today(now: datetime) -> list[Due]:
+    """Every slot of today (Oslo) whose time has come, oldest first within the order of TIMETABLE.
+
+    Of a job's slots within their window only the latest is in time: 10:30 does the work of a late 08:00 as well.
+    """
+    found: list[Due] = []
+    for job in TIMETABLE:
+        passed = [slot for slot in slots_of(job, oslo_date(now)) if slot <= now]
+        for slot in passed:
+            in_time = slot == passed[-1] and now - slot < job.window
+            found.append(Due(job, slot, in_time))
+    return found

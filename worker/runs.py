@@ -1,0 +1,93 @@
+"""Running a job for a client: under its slot row, step after step, with one summary line at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from contextlib import suppress
+
+from worker.day import JOBS, Due, Job
+from worker.settings import ClientFile
+from worker.store import slots
+from worker.store.database import Database
+from worker.support.clock import Clock
+from worker.support.log import bound, get_logger
+from worker.support.summary import Summary
+from worker.wiring import House, build_erp, steps_of
+
+HEARTBEAT_SECONDS = 60.0
+
+
+def owner_name() -> str:
+    """Who this worker is, for slot rows and logs."""
+    return f"{socket.gethostname()[:40]}-{os.getpid()}"
+
+
+async def run_job(house: House, client: ClientFile, job: Job) -> Summary:
+    """All of the job's steps for the client, in order. A step that fails is logged and the next ones still run:
+    what it left behind is found again by the next slot."""
+    log, total = get_logger(), Summary()
+    started = house.clock.now()
+    erp = build_erp(house, client)
+    try:
+        steps = steps_of(house, client, erp)
+        for name in job.steps:
+            with bound(step=name):
+                try:
+                    total.update(await steps[name]())
+                except Exception as error:
+                    log.error("step.failed", exc_info=error)
+                    total.count("failed_steps")
+    finally:
+        await erp.aclose()
+    took = int((house.clock.now() - started).total_seconds() * 1000)
+    level = log.warning if total.troubled or total["failed_steps"] else log.info
+    level("run.done", counts=dict(sorted(total.items())), duration_ms=took)
+    return total
+
+
+async def run_now(house: House, client: ClientFile, job_name: str) -> Summary:
+    """A job outside the timetable, because a person asked. Raises KeyError for an unknown job."""
+    job = JOBS[job_name]
+    with bound(client=client.name, job=job.name):
+        return await run_job(house, client, job)
+
+
+async def run_slot(house: House, client: ClientFile, due: Due, *, owner: str) -> Summary | None:
+    """Runs the slot if it is ours to run; None when another worker has it or it has been run."""
+    log, now = get_logger(), house.clock.now()
+    key = slots.SlotKey(client.name, due.job.name, due.slot)
+    with bound(client=client.name, job=due.job.name, slot=due.slot.isoformat()):
+        if not slots.start(house.db, key, owner=owner, now=now):
+            return None
+        log.info("run.started", owner=owner)
+        beating = asyncio.create_task(_beat(house.db, house.clock, key, owner))
+        summary, state = Summary(), "failed"
+        try:
+            summary = await run_job(house, client, due.job)
+            state = "failed" if summary["failed_steps"] else "done"
+        finally:
+            beating.cancel()
+            with suppress(asyncio.CancelledError):
+                await beating
+            slots.finish(house.db, key, owner=owner, state=state, summary=dict(summary), now=house.clock.now())
+        return summary
+
+
+def report_missed(house: House, client: ClientFile, due: Due, *, owner: str) -> bool:
+    """Writes down, once, that the slot passed with nobody to run it."""
+    key = slots.SlotKey(client.name, due.job.name, due.slot)
+    if not slots.missed(house.db, key, owner=owner, now=house.clock.now()):
+        return False
+    with bound(client=client.name, job=due.job.name, slot=due.slot.isoformat()):
+        get_logger().error("slot.missed", window_end=(due.slot + due.job.window).isoformat())
+    return True
+
+
+async def _beat(db: Database, clock: Clock, key: slots.SlotKey, owner: str) -> None:
+    while True:
+        await asyncio.sleep(HEARTBEAT_SECONDS)
+        if not slots.heartbeat(db, key, owner=owner, now=clock.now()):
+            get_logger().error("run.lease_lost", owner=owner)
+            return
