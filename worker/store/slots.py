@@ -71,9 +71,7 @@ def finish(
     """Ends the run as `done` or `failed`, with its counts."""
     with db.begin() as tx:
         tx.execute(
-            update(slots)
-            .where(slots.c.client == client, slots.c.job == job, slots.c.slot == slot, slots.c.owner == owner)
-            .values(state=state, ended_at=now, summary=summary)
+            update(slots).where(key.is_row(), slots.c.owner == owner).values(state=state, ended_at=now, summary=summary)
         )
 
 
