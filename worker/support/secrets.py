@@ -28,7 +28,7 @@ def make_code() -> str:
     return f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
 
 
-def code_mac(server_key: bytes, *, token_hash: str, code: str) -> str:
+def code_mac(server_key: bytes, token_hash: str, code: str) -> str:
     """What the store keeps of a code: HMAC-SHA-256 under the server's key over token hash and code, hex."""
     return keyed(server_key, "code", f"{token_hash}{code}")
 
