@@ -33,6 +33,9 @@ async def run_job(house: House, client: ClientFile, job: Job) -> Summary:
     try:
         steps = steps_of(house, client, erp)
         for name in job.steps:
+            if house.halt.called:
+                total.count("halted")
+                break
             with bound(step=name):
                 try:
                     total.update(await steps[name]())

@@ -25,6 +25,7 @@ from worker.stamping.notice import NoticeTemplates
 from worker.stamping.ubl import EmbeddedInvoice
 from worker.store.database import Database
 from worker.support.clock import Clock
+from worker.support.halt import Halt
 from worker.support.http import HttpClient, Timeouts
 from worker.support.pace import EvenPacer, Pacer
 from worker.support.summary import Summary
@@ -47,6 +48,7 @@ class House:
     print_house: PrintHouse
     mail_server: SmtpServer
     pacer: Pacer
+    halt: Halt
     exits: AsyncExitStack
 
     async def aclose(self) -> None:
@@ -90,6 +92,7 @@ def build_house(settings: WorkerSettings, clock: Clock) -> House:
             else settings.smtp_timeout_seconds,
         ),
         pacer=EvenPacer(POWEROFFICE_REQUESTS_PER_SECOND),
+        halt=Halt(),
         exits=exits,
     )
 
@@ -140,18 +143,20 @@ def steps_of(house: House, client: ClientFile, erp: Erp) -> dict[str, Step]:
         ),
         "routing": lambda: routing.run(now=clock.now(), client=name, rules=rules, db=db, lookup=house.lookup),
         "delivery": lambda: delivery.run(
-            clock=clock, client=name, config=sending, db=db, documents=documents, carriers=carriers
+            clock=clock, client=name, config=sending, db=db, documents=documents, carriers=carriers, halt=house.halt
         ),
         "follow_up": lambda: delivery.run_follow_up(
-            clock=clock, client=name, config=sending, db=db, documents=documents, carriers=carriers
+            clock=clock, client=name, config=sending, db=db, documents=documents, carriers=carriers, halt=house.halt
         ),
         "fallback": lambda: routing.run_fallback(now=clock.now(), client=name, rules=rules, db=db),
         "fallback_refused": lambda: routing.run_fallback(
             now=clock.now(), client=name, rules=rules, db=db, refused_only=True
         ),
-        "postback": lambda: postback.run(clock=clock, client=name, db=db, erp=erp, documents=documents),
+        "postback": lambda: postback.run(
+            clock=clock, client=name, db=db, erp=erp, documents=documents, halt=house.halt
+        ),
         "postback_repeats": lambda: postback.run(
-            clock=clock, client=name, db=db, erp=erp, documents=documents, repeats_only=True
+            clock=clock, client=name, db=db, erp=erp, documents=documents, halt=house.halt, repeats_only=True
         ),
     }
 

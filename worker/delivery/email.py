@@ -11,7 +11,7 @@ from worker.model.document import Kind
 from worker.model.journey import DeliveryEvent
 from worker.model.money import Money
 from worker.ports import MailAttachment, Mailer, OutboundMail
-from worker.store import link_rows
+from worker.store import links
 from worker.store.database import Database
 from worker.support.secrets import code_mac, hash_token, make_code, make_token
 
@@ -21,7 +21,7 @@ async def send_link(parcel: Parcel, config: DeliveryConfig, mailer: Mailer, db: 
     whichever mail arrives opens the invoice. Raises the outcomes of worker.model.outcomes."""
     token, code = make_token(), make_code()
     token_hash = hash_token(token)
-    link_rows.add(
+    links.add(
         db,
         delivery_id=parcel.delivery.id,
         token_hash=token_hash,

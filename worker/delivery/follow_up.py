@@ -13,6 +13,7 @@ from worker.store import deliveries
 from worker.store.database import Database
 from worker.store.isolation import isolated
 from worker.support.clock import Clock
+from worker.support.halt import Halt
 from worker.support.log import bound, get_logger
 from worker.support.summary import Summary
 
@@ -25,16 +26,20 @@ async def run(
     db: Database,
     documents: DocumentStore,
     carriers: Carriers,
+    halt: Halt,
 ) -> Summary:
     """Recovers what a dead worker left behind, then asks each counterparty about every delivery that is due for it."""
-    desk = Desk(clock, client, config, db, documents, carriers)
+    desk = Desk(clock, client, config, db, documents, carriers, halt)
     summary = Summary()
     recovered = deliveries.recover(db, client=client, now=clock.now())
     if recovered:
         get_logger().warning("recovery.deliveries", count=recovered)
         summary.count("recovered", recovered)
     asked: set[int] = set()
-    while (delivery := deliveries.claim_to_ask(db, client=client, now=clock.now(), skip=asked)) is not None:
+    while not halt.called:
+        delivery = deliveries.claim_to_ask(db, client=client, now=clock.now(), skip=asked)
+        if delivery is None:
+            break
         asked.add(delivery.id)
         with (
             bound(invoice=delivery.invoice_id, delivery=delivery.id, channel=delivery.channel),

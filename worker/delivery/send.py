@@ -20,6 +20,7 @@ from worker.store.database import Database
 from worker.store.isolation import isolated
 from worker.store.rows import DeliveryRow
 from worker.support.clock import Clock
+from worker.support.halt import Halt
 from worker.support.log import bound, get_logger
 from worker.support.summary import Summary
 
@@ -55,6 +56,7 @@ class Desk:
     db: Database
     documents: DocumentStore
     carriers: Carriers
+    halt: Halt
 
 
 Call = Callable[[Parcel], Awaitable[Sent]]
@@ -68,9 +70,10 @@ async def run(
     db: Database,
     documents: DocumentStore,
     carriers: Carriers,
+    halt: Halt,
 ) -> Summary:
     """Tries every delivery that is due. Returns counts; trouble with one delivery never stops the others."""
-    desk = Desk(clock, client, config, db, documents, carriers)
+    desk = Desk(clock, client, config, db, documents, carriers, halt)
     summary = Summary()
     summary.update(await _several(desk, Channel.EHF, lambda p: ehf.send(p, carriers.access_point)))
     async with carriers.mail_server.session() as mailer:
@@ -95,9 +98,10 @@ async def _several(desk: Desk, channel: Channel, call: Call) -> Summary:
 
 async def _drain(desk: Desk, channel: Channel, call: Call) -> Summary:
     summary = Summary()
-    while (
-        delivery := deliveries.claim_ready(desk.db, client=desk.client, channels=[channel], now=desk.clock.now())
-    ) is not None:
+    while not desk.halt.called:
+        delivery = deliveries.claim_ready(desk.db, client=desk.client, channels=[channel], now=desk.clock.now())
+        if delivery is None:
+            break
         with (
             bound(invoice=delivery.invoice_id, delivery=delivery.id, channel=channel, attempt=delivery.attempts),
             isolated(desk.db, delivery.invoice_id, now=desk.clock.now(), summary=summary),

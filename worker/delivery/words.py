@@ -51,8 +51,7 @@ _NB: dict[str, str | dict[str, str]] = {
     },
     "safe_link": "Lenken går til {host}. Vi ber aldri om BankID, passord eller kortnummer for å vise deg en faktura.",
     "safe_pdf": "Vi ber aldri om BankID, passord eller kortnummer i en e-post.",
-    "contact": "Spørsmål om betalingen? Kontakt {factor}: {contact}. "
-    "Spørsmål om det du har kjøpt? Kontakt {client}.",
+    "contact": "Spørsmål om betalingen? Kontakt {factor}: {contact}. Spørsmål om det du har kjøpt? Kontakt {client}.",
     "sent_by": "Sendt av {factor} på vegne av {client}.",
 }
 

@@ -138,6 +138,7 @@ REMARKS: frozenset[InvoiceWarning] = frozenset(
         InvoiceWarning.MISSING_PHONE,
         InvoiceWarning.MISSING_EMAIL,
         InvoiceWarning.BAD_EMAIL,
+        InvoiceWarning.ODD_POSTAL_CODE,
         InvoiceWarning.DUE_DATE_PASSED,
     }
 )
@@ -156,7 +157,7 @@ def remarks(arrival: Arrival) -> dict[InvoiceWarning, str]:
     else:
         if not card.name.strip():
             found[InvoiceWarning.MISSING_NAME] = "Navn"
-        norwegian = card.address.country.upper() in ("", "NO")
+        norwegian = card.address.norwegian
         if not card.organisation_number.strip():
             found[InvoiceWarning.MISSING_ORGANISATION_NUMBER] = "Organisasjonsnummer"
         elif norwegian and organisation_number(card.organisation_number) is None:
@@ -167,6 +168,8 @@ def remarks(arrival: Arrival) -> dict[InvoiceWarning, str]:
         found[InvoiceWarning.MISSING_EMAIL] = "E-postadresse"
     elif not email_addresses(arrival.email):
         found[InvoiceWarning.BAD_EMAIL] = "E-postadresse"
+    if card.address.complete and card.address.odd_postal_code:
+        found[InvoiceWarning.ODD_POSTAL_CODE] = "Postnummer"
     due = arrival.document.due_date
     if due is not None and due < arrival.today and not arrival.document.is_credit:
         found[InvoiceWarning.DUE_DATE_PASSED] = due.isoformat()

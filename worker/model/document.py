@@ -39,7 +39,7 @@ class DocumentParty:
     vat_number: str = ""
     tax_registrations: tuple[str, ...] = ()  # e.g. ("Foretaksregisteret",)
     identifiers: tuple[Identifier, ...] = ()
-    address: PostalAddress = PostalAddress()
+    address: PostalAddress = field(default_factory=PostalAddress)
     contact_name: str = ""
     phone: str = ""
     email: str = ""

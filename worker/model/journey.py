@@ -67,8 +67,7 @@ def next_journey_state(
 
     Raises IllegalTransition for every move not in the table.
     """
-    if event is JourneyEvent.RESUMED and state is JourneyState.PARKED and return_state in RESUMABLE:
-        assert return_state is not None
+    if event is JourneyEvent.RESUMED and state is JourneyState.PARKED and return_state and return_state in RESUMABLE:
         return return_state
     try:
         return JOURNEY[(state, event)]

@@ -23,6 +23,7 @@ class LinkView:
     """The link and its invoice. Documents are named by SHA-256. Nothing about the debtor."""
 
     link_id: int
+    delivery_id: int
     state: LinkState
     language: str
     kind: Kind

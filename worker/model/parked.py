@@ -75,7 +75,7 @@ PARKED: dict[ParkedReason, ParkedFacts] = {
         "the client credits the invoice and makes it anew with a due date"),
     _R.CREDITED_INVOICE_UNNAMED: ParkedFacts("client", True, "a credit note does not say which invoice it credits",
         "the client makes it anew from the invoice it credits"),
-    _R.CUSTOMER_NOT_FOUND: ParkedFacts("client", True, "the ERP has no customer card with the invoice's customer number",
+    _R.CUSTOMER_NOT_FOUND: ParkedFacts("client", True, "the ERP has no customer card with this customer number",
         "the client restores the customer card"),
     _R.MISSING_POSTAL_ADDRESS: ParkedFacts("client", True, "the customer card lacks address, postal code or city",
         "the client completes the postal address (postadresse) on the customer card"),
@@ -119,6 +119,7 @@ class InvoiceWarning(StrEnum):
     MISSING_PHONE = "missing_phone"
     MISSING_EMAIL = "missing_email"
     BAD_EMAIL = "bad_email"
+    ODD_POSTAL_CODE = "odd_postal_code"
     DUE_DATE_PASSED = "due_date_passed"
     CREDITED_INVOICE_NOT_HELD = "credited_invoice_not_held"
     EMBEDDED_INVOICE_DROPPED = "embedded_invoice_dropped"

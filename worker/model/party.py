@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from stdnum.no import orgnr as _orgnr
 
@@ -46,18 +46,25 @@ class PostalAddress:
     def missing(self) -> tuple[str, ...]:
         """The names of what is missing for a letter to arrive; empty when complete.
 
-        Norwegian addresses need four digits of postal code; elsewhere the code may be absent (Ireland had none).
+        Outside Norway the postal code may be absent: not every country has them.
         """
         gaps: list[str] = []
         if not (self.line1.strip() or self.line2.strip()):
             gaps.append("address")
-        norwegian = self.country.upper() in ("", "NO")
-        code = self.postal_code.strip()
-        if norwegian and not re.fullmatch(r"(?:NO-?)?\d{4}", code):
+        if not self.postal_code.strip() and self.norwegian:
             gaps.append("postal code")
         if not self.city.strip():
             gaps.append("city")
         return tuple(gaps)
+
+    @property
+    def norwegian(self) -> bool:
+        return self.country.upper() in ("", "NO")
+
+    @property
+    def odd_postal_code(self) -> bool:
+        """A Norwegian postal code that is not four digits: a letter may not arrive."""
+        return self.norwegian and not re.fullmatch(r"(?:NO-?)?\d{4}", self.postal_code.strip())
 
     @property
     def complete(self) -> bool:
@@ -74,7 +81,7 @@ class DebtorCard:
     first_name: str = ""
     last_name: str = ""
     organisation_number: str = ""
-    address: PostalAddress = PostalAddress()
+    address: PostalAddress = field(default_factory=PostalAddress)
     phone: str = ""
     invoice_email: str = ""
     email: str = ""

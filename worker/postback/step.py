@@ -14,6 +14,7 @@ from worker.store.database import Database
 from worker.store.isolation import isolated
 from worker.store.rows import InvoiceRow, PostbackRow
 from worker.support.clock import Clock
+from worker.support.halt import Halt
 from worker.support.log import bound, get_logger
 from worker.support.summary import Summary
 
@@ -21,16 +22,24 @@ AGAIN = timedelta(minutes=15)
 
 
 async def run(
-    *, clock: Clock, client: str, db: Database, erp: Erp, documents: DocumentStore, repeats_only: bool = False
+    *,
+    clock: Clock,
+    client: str,
+    db: Database,
+    erp: Erp,
+    documents: DocumentStore,
+    halt: Halt,
+    repeats_only: bool = False,
 ) -> Summary:
     """Tells the ERP of every delivery it has not been told of.
 
     `repeats_only`: only what has been tried before and did not get through, so that new deliveries wait for 15:30.
     """
     summary, tried = Summary(), set[int]()
-    while (
-        row := postbacks.claim(db, client=client, now=clock.now(), skip=tried, repeats_only=repeats_only)
-    ) is not None:
+    while not halt.called:
+        row = postbacks.claim(db, client=client, now=clock.now(), skip=tried, repeats_only=repeats_only)
+        if row is None:
+            break
         tried.add(row.id)
         with (
             bound(invoice=row.invoice_id, postback=row.id, attempt=row.attempts),

@@ -37,10 +37,6 @@ class Debtor:
     email: str
     participant: str
 
-    @property
-    def norwegian(self) -> bool:
-        return self.postal_address.country.upper() in ("", "NO")
-
 
 @dataclass(frozen=True, slots=True)
 class Terms:
@@ -95,7 +91,7 @@ def choose(
     duty = (
         today >= EHF_DUTY_FROM
         and not debtor.is_person
-        and debtor.norwegian
+        and debtor.postal_address.norwegian
         and reach is not None
         and reach.reach is Reach.YES
     )

@@ -10,7 +10,7 @@ from worker.model.parked import ParkedReason
 from worker.routing.choose import RoutingRules, next_channel
 from worker.routing.debtor import debtor_of
 from worker.routing.step import delivery_key
-from worker.store import deliveries, invoices
+from worker.store import deliveries, invoices, links
 from worker.store.database import Database
 from worker.store.isolation import isolated
 from worker.store.rows import DeliveryRow, InvoiceRow
@@ -26,6 +26,9 @@ async def run(*, now: datetime, client: str, rules: RoutingRules, db: Database, 
     `refused_only`: between the slots, when links are not looked at.
     """
     summary = Summary()
+    opened = links.note_openings(db, client=client, now=now)
+    if opened:
+        summary.count("opened", opened)
     # Handed over on day D, the letter is due on day D+days: so what was handed over before the end of day today-days.
     limit = oslo(oslo_date(now) - timedelta(days=rules.unopened_days - 1), time(0))
     unopened = [] if refused_only else deliveries.unopened_since(db, client=client, handed_over_before=limit)

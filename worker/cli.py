@@ -1,0 +1,309 @@
+"""Every command, thin: read settings, call one function, show the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import typer
+from rich.console import Console
+
+from worker import __version__, tables
+from worker.day import JOBS
+from worker.routing.step import delivery_key
+from worker.runs import run_now
+from worker.service import load_all_clients, log_broken, run_service
+from worker.settings import ClientFile, WorkerSettings, load_worker
+from worker.store import reading, retrying, slots
+from worker.store.database import Database, SchemaError, migrate, require_head
+from worker.store.rows import InvoiceRow
+from worker.support import log
+from worker.support.clock import OSLO, Clock, SystemClock, TurnedClock
+from worker.support.env_file import SettingsError
+from worker.wiring import build_house
+
+app = typer.Typer(
+    name="factoring-worker",
+    help="Takes over a factoring client's invoicing: fetches, stamps and delivers invoices, and reports back to the ERP.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+invoice_app = typer.Typer(help="One invoice.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(invoice_app, name="invoice")
+
+T = TypeVar("T")
+
+Settings = Annotated[
+    Path, typer.Option("--settings", envvar="WORKER_SETTINGS", help="The factor's env file.", show_default=True)
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Client = Annotated[str | None, typer.Option("--client", help="Only this client (the name of its env file).")]
+DEFAULT = Path("config/worker.env")
+
+
+class JobName(StrEnum):
+    """The jobs that can be run by hand."""
+
+    INTAKE = "intake"
+    FALLBACK = "fallback"
+    POSTBACK = "postback"
+    FOLLOW_UP = "follow_up"
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def run(settings: Settings = DEFAULT) -> None:
+    """Run the worker: the timetable and the portal, until SIGTERM."""
+    loaded = _worker(settings)
+    log.configure(style=loaded.log_format, level=loaded.log_level)
+    _with_database(loaded).close()
+    clients, bad = load_all_clients(loaded)
+    log_broken(bad)
+    if not clients:
+        _fail("no client can be run: see the faults above", 2)
+    raise typer.Exit(_run(run_service(loaded)))
+
+
+@app.command()
+def job(
+    name: Annotated[JobName, typer.Argument(help="Which job.")],
+    client: Client = None,
+    now: Annotated[
+        str | None, typer.Option("--now", help="Pretend it is this ISO 8601 time (demo and test only).")
+    ] = None,
+    settings: Settings = DEFAULT,
+) -> None:
+    """Run one job now, whatever the time of day."""
+    loaded = _worker(settings)
+    log.configure(style=loaded.log_format, level=loaded.log_level)
+    clock = _clock(now, loaded)
+    _with_database(loaded).close()
+    clients, bad = load_all_clients(loaded)
+    log_broken(bad)
+    chosen = _choose(clients, client)
+    failed = _run(_jobs(loaded, clock, chosen, JOBS[name.value].name))
+    if failed or (bad and client is None):
+        raise typer.Exit(1)
+
+
+async def _jobs(settings: WorkerSettings, clock: Clock, clients: list[ClientFile], name: str) -> bool:
+    house = build_house(settings, clock)
+    try:
+        summaries = [await run_now(house, client, name) for client in clients]
+    finally:
+        await house.aclose()
+    return any(summary.troubled or summary["failed_steps"] for summary in summaries)
+
+
+@app.command()
+def status(client: Client = None, json: Json = False, settings: Settings = DEFAULT) -> None:
+    """Where all invoices are, per client, and when the jobs last ran."""
+    loaded = _worker(settings)
+    db = _with_database(loaded)
+    clients, bad = load_all_clients(loaded)
+    names = sorted({c.name for c in clients} | set(reading.clients_known(db)))
+    names = [name for name in names if client in (None, name)]
+    statuses = [reading.client_status(db, client=name) for name in names]
+    runs = {name: _last_runs(db, name) for name in names}
+    db.close()
+    notes = [f"{error.file} cannot be used: {fault}" for error in bad for fault in error.faults]
+    if json:
+        typer.echo(tables.as_json({"clients": statuses, "runs": runs, "broken_settings": notes}))
+    else:
+        tables.terminal().print(tables.status_tables(statuses, runs, notes))
+
+
+def _last_runs(db: Database, client: str) -> list[slots.SlotRow]:
+    last: dict[str, slots.SlotRow] = {}
+    for row in slots.latest(db, client=client, limit=200):
+        last.setdefault(row.job, row)
+    return [last[name] for name in JOBS if name in last]
+
+
+@invoice_app.command("show")
+def invoice_show(
+    invoice: Annotated[str, typer.Argument(help="Our id, CLIENT/NUMBER, a number, a KID or the ERP's id.")],
+    json: Json = False,
+    settings: Settings = DEFAULT,
+) -> None:
+    """The whole story of one invoice: timeline, channels considered and why, attempts, documents."""
+    db = _with_database(_worker(settings))
+    story = reading.story(db, _one(db, invoice).id)
+    db.close()
+    if json:
+        typer.echo(tables.as_json(tables.story_json(story)))
+    else:
+        tables.terminal().print(tables.story_view(story))
+
+
+@app.command()
+def parked(client: Client = None, json: Json = False, settings: Settings = DEFAULT) -> None:
+    """The worklist: what waits for a person or for better data, why, and what to do."""
+    db = _with_database(_worker(settings))
+    rows = reading.parked(db, client=client)
+    db.close()
+    if json:
+        typer.echo(tables.as_json(rows))
+    else:
+        tables.terminal(wide=True).print(tables.parked_table(rows))
+
+
+@app.command()
+def retry(
+    invoice: Annotated[str, typer.Argument(help="Our id, CLIENT/NUMBER, a number, a KID or the ERP's id.")],
+    arrived: Annotated[
+        bool | None,
+        typer.Option("--arrived/--never-arrived", help="What you found out about a delivery whose outcome is unknown."),
+    ] = None,
+    settings: Settings = DEFAULT,
+) -> None:
+    """Let a parked invoice go on from where it stood; the next job takes it up."""
+    db = _with_database(_worker(settings))
+    row = _one(db, invoice)
+    number = len(reading.story(db, row.id).deliveries) + 1
+    try:
+        state = retrying.retry(db, row.id, arrived=arrived, new_key=delivery_key(row, number), now=SystemClock().now())
+    except retrying.CannotRetry as error:
+        _fail(str(error), 1)
+    finally:
+        db.close()
+    typer.echo(f"invoice {row.id} goes on: {state}")
+
+
+@app.command("migrate")
+def migrate_command(settings: Settings = DEFAULT) -> None:
+    """Bring the database to the schema this version needs. Harmless when it is there."""
+    db = Database(_worker(settings).database_url)
+    try:
+        typer.echo(f"the database is at revision {migrate(db)}")
+    except SchemaError as error:
+        _fail(str(error), 1)
+    finally:
+        db.close()
+
+
+@app.command("settings")
+def check_settings(settings: Settings = DEFAULT) -> None:
+    """Read every env file and say what is wrong with each. Shows keys, never values."""
+    loaded = _worker(settings)
+    clients, bad = load_all_clients(loaded)
+    for client in clients:
+        typer.echo(f"{client.name}.env: good")
+    for error in bad:
+        for fault in error.faults:
+            typer.echo(f"{error.file}: {fault}")
+    if bad or not clients:
+        raise typer.Exit(2)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Where to leave what came of it.")] = Path("demo-out"),
+    invoices: Annotated[
+        Path | None,
+        typer.Option("--invoices", help="Play the day with the EHF/BIS documents of this folder.", exists=True),
+    ] = None,
+) -> None:
+    """Play a factoring day, and the days until the letter fallback, on a sandbox on this machine. Needs nothing."""
+    from worker.demo import DemoError, play  # noqa: PLC0415 - only the demo may know the sandbox
+
+    try:
+        raise typer.Exit(_run(play(out=out, invoices=invoices)))
+    except DemoError as error:
+        _fail(str(error), 2)
+
+
+@app.command()
+def sandbox(
+    folder: Annotated[Path, typer.Option("--folder", help="Where its state and what it receives are kept.")] = Path(
+        "var/sandbox"
+    ),
+    port: Annotated[int, typer.Option("--port", help="First of six ports in a row; 0 takes free ones.")] = 0,
+) -> None:
+    """Serve the outside world on this machine: ERP, Peppol look-up, access point, mail server, print house."""
+    from worker.demo import serve_sandbox  # noqa: PLC0415 - only the demo may know the sandbox
+
+    log.configure(style="auto", level="info")
+    _run(serve_sandbox(folder=folder, first_port=port))
+
+
+def _worker(path: Path) -> WorkerSettings:
+    try:
+        return load_worker(path)
+    except SettingsError as error:
+        for fault in error.faults:
+            typer.echo(f"{path}: {fault}", err=True)
+        hint = (
+            "start from config/worker.env.example"
+            if not path.is_file()
+            else "every key is explained in docs/settings.md"
+        )
+        _fail(hint, 2)
+
+
+def _with_database(settings: WorkerSettings) -> Database:
+    db = Database(settings.database_url)
+    try:
+        require_head(db)
+    except SchemaError as error:
+        db.close()
+        _fail(str(error), 1)
+    return db
+
+
+def _clock(now: str | None, settings: WorkerSettings) -> Clock:
+    if now is None:
+        return SystemClock()
+    if settings.environment == "production":
+        _fail("--now is not for production: it would write a time that never was", 2)
+    try:
+        instant = datetime.fromisoformat(now)
+    except ValueError:
+        _fail("--now must be an ISO 8601 time such as 2026-11-25T08:00", 2)
+    return TurnedClock(instant if instant.tzinfo else instant.replace(tzinfo=OSLO))
+
+
+def _choose(clients: list[ClientFile], name: str | None) -> list[ClientFile]:
+    chosen = [client for client in clients if name in (None, client.name)]
+    if not chosen:
+        known = ", ".join(client.name for client in clients) or "none"
+        _fail(f"no such client; usable clients: {known}", 2)
+    return chosen
+
+
+def _one(db: Database, reference: str) -> InvoiceRow:
+    found = reading.find(db, reference)
+    if not found:
+        _fail(f"no invoice {reference}", 1)
+    if len(found) > 1:
+        for row in found:
+            typer.echo(f"  id {row.id}: {row.kind} {row.number} of {row.client}", err=True)
+        _fail("several invoices fit: name one by its id", 1)
+    return found[0]
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    return asyncio.run(work)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    Console(stderr=True, highlight=False).print(message, style="red", markup=False)
+    raise typer.Exit(code)
+
+
+def main() -> None:
+    """The command."""
+    sys.exit(app())

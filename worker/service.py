@@ -1,0 +1,194 @@
+"""The long-running worker: the clock, the portal, and a clean end.
+
+APScheduler is a clock only: it says when a slot's time has come. Whether the slot is run, and by whom, the slot row
+decides, so a second worker, a restart or a late clock never runs it twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+
+import uvicorn
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.cron import CronTrigger
+
+from worker.day import REPORTED_WHEN_MISSED, TIMETABLE, due_today
+from worker.portal import create_app
+from worker.runs import owner_name, report_missed, run_slot
+from worker.settings import ClientFile, SettingsError, WorkerSettings, load_clients
+from worker.store.links import StoreLinkBook
+from worker.support.clock import OSLO, Clock, SystemClock, is_bank_day, oslo_date
+from worker.support.log import get_logger
+from worker.support.summary import Summary
+from worker.wiring import House, build_house, stamping_config
+
+DRAIN_SECONDS = 50.0  # inside a container's usual 60 s grace
+
+
+def load_all_clients(settings: WorkerSettings) -> tuple[list[ClientFile], list[SettingsError]]:
+    """Every client that can be run, and the files that cannot, each with all its faults.
+
+    A file that reads well but whose notice or logo cannot be used is among the broken ones.
+    """
+    folder = settings.clients_folder
+    if folder is None:
+        raise SettingsError("worker.env", ["CLIENTS_FOLDER is missing"])
+    good, bad = load_clients(folder)
+    usable: list[ClientFile] = []
+    for client in good:
+        try:
+            stamping_config(settings, client)
+        except (ValueError, OSError) as error:
+            what = str(error) if isinstance(error, ValueError) else "LOGO_FILE cannot be read"
+            bad.append(SettingsError(f"{client.name}.env", [what]))
+        else:
+            usable.append(client)
+    return usable, bad
+
+
+def log_broken(bad: list[SettingsError]) -> None:
+    """One line a broken file, with every fault; values are never in them."""
+    for error in bad:
+        get_logger().error("client.settings_broken", file=error.file, fault=error.faults)
+
+
+async def tick(house: House, clients: list[ClientFile], *, owner: str) -> list[Summary]:
+    """Runs every slot of today whose time has come and that nobody has run; reports those whose window is over.
+
+    Clients are run side by side, a client's jobs one after another.
+    """
+    due = due_today(house.clock.now())
+
+    async def one(client: ClientFile) -> list[Summary]:
+        done: list[Summary] = []
+        for slot in due:
+            if slot.in_time:
+                summary = await run_slot(house, client, slot, owner=owner)
+                if summary is not None:
+                    done.append(summary)
+            elif slot.job.name in REPORTED_WHEN_MISSED:
+                report_missed(house, client, slot, owner=owner)
+        return done
+
+    results = await asyncio.gather(*(one(client) for client in clients), return_exceptions=True)
+    log, summaries = get_logger(), list[Summary]()
+    for client, result in zip(clients, results, strict=True):
+        if isinstance(result, BaseException):
+            log.error("client.run_failed", client=client.name, exc_info=result)
+        else:
+            summaries.extend(result)
+    return summaries
+
+
+def portal_server(house: House, *, host: str, port: int) -> uvicorn.Server:
+    """The portal as a server to be awaited; it leaves signals to the worker."""
+    settings = house.settings
+    app = create_app(
+        links=StoreLinkBook(house.db, tries=settings.code_tries),
+        documents=house.documents,
+        factor_name=settings.factor_name,
+        public_url=settings.portal_url,
+        server_key=settings.portal_key.get_secret_value().encode(),
+        clock=house.clock,
+    )
+    return _Server(
+        uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            lifespan="off",
+            ws="none",
+            timeout_graceful_shutdown=5,
+        )
+    )
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """None: the worker ends the portal itself, after the work in hand."""
+        yield
+
+
+async def run_service(settings: WorkerSettings, clock: Clock | None = None) -> int:
+    """Runs until SIGTERM or SIGINT, then lets the work in hand finish. Returns the exit code."""
+    log = get_logger()
+    house = build_house(settings, clock or SystemClock())
+    owner, stop, wake = owner_name(), asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _stop, stop, wake)
+    server = portal_server(house, host=settings.portal_host, port=settings.portal_port)
+    serving = asyncio.create_task(server.serve())
+    scheduler = _clock(wake)
+    scheduler.start()
+    wake.set()  # what came due while we were down
+    log.info("worker.started", owner=owner, environment=settings.environment, port=settings.portal_port)
+    working = asyncio.create_task(_work(house, settings, wake, stop, owner))
+    stopping = asyncio.create_task(stop.wait())
+    code = 0
+    try:
+        await asyncio.wait({serving, working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not stop.is_set():
+            code = 1
+            failed = working if working.done() else serving
+            log.error("worker.failed", exc_info=None if failed.cancelled() else failed.exception())
+            _stop(stop, wake)
+        house.halt.call()
+        log.info("worker.stopping", seconds=DRAIN_SECONDS)
+        scheduler.shutdown(wait=False)
+        _, unfinished = await asyncio.wait({working}, timeout=DRAIN_SECONDS)
+        if unfinished:
+            # Its leases run out and the next worker asks the counterparties what became of it.
+            log.error("worker.drain_timeout", seconds=DRAIN_SECONDS)
+            working.cancel()
+    finally:
+        stopping.cancel()
+        server.should_exit = True
+        with suppress(asyncio.CancelledError, SystemExit):
+            await serving
+        await house.aclose()
+    log.info("worker.stopped")
+    return code
+
+
+def _stop(stop: asyncio.Event, wake: asyncio.Event) -> None:
+    stop.set()
+    wake.set()
+
+
+def _clock(wake: asyncio.Event) -> AsyncIOScheduler:
+    # APScheduler drops a run that is a second late unless told otherwise (misfire_grace_time), and its job store is
+    # not used: the slot rows are.
+    scheduler = AsyncIOScheduler(
+        timezone=OSLO, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+    )
+    for job in TIMETABLE:
+        for at in job.times:
+            scheduler.add_job(
+                wake.set, CronTrigger(day_of_week="mon-fri", hour=at.hour, minute=at.minute, timezone=OSLO)
+            )
+    return scheduler
+
+
+async def _work(house: House, settings: WorkerSettings, wake: asyncio.Event, stop: asyncio.Event, owner: str) -> None:
+    """Waits to be woken, then does what is due, until told to stop. The clients' files are read anew each time."""
+    log = get_logger()
+    while True:
+        await wake.wait()
+        wake.clear()
+        if stop.is_set():
+            return
+        now = house.clock.now()
+        if not is_bank_day(oslo_date(now)):
+            log.info("day.closed", now=now.isoformat())
+            continue
+        clients, bad = await asyncio.to_thread(load_all_clients, settings)
+        log_broken(bad)
+        await tick(house, clients, owner=owner)
