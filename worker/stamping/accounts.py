@@ -1,4 +1,4 @@
-"""Hunting an account number in text, however it is written: 1503 20 80119, 1503.20.80119, NO98 1503 2080 119.
+"""Hunting an account number in text, however it is written: 1503 20 80119, 1503.20.80119, NO50 1503 2080 119.
 
 No rule of Peppol's catches an account left behind, and a debtor pays to the number he sees.
 """
@@ -27,10 +27,18 @@ class AccountHunt:
 
     def __init__(self, accounts: Iterable[str]) -> None:
         cores = sorted({found for found in map(core, accounts) if len(found) >= _SHORTEST})
-        forms = (_BETWEEN.join(map(re.escape, found)) for found in cores)
-        # Not inside a longer number; but straight after an IBAN's beginning.
-        any_of = rf"(?:(?<![0-9A-Z])|(?<=NO[0-9][0-9]))(?:{'|'.join(forms)})(?![0-9])"
-        self._pattern = re.compile(any_of, re.IGNORECASE) if cores else None
+        self._patterns = [_pattern(found) for found in cores]
 
     def stands_in(self, text: str) -> bool:
-        return self._pattern is not None and self._pattern.search(text) is not None
+        return any(pattern.search(text) for pattern in self._patterns)
+
+
+def _pattern(account: str) -> re.Pattern[str]:
+    """The account not inside a longer number, but straight after an IBAN's beginning.
+
+    What stands before it is looked at from behind the first sign: a pattern that begins with a plain sign is searched
+    ten times as fast, and attachments are long.
+    """
+    first, *rest = map(re.escape, account)
+    alone = r"(?:(?<![0-9A-Z].)|(?<=NO[0-9][0-9].))"
+    return re.compile(first + alone + "".join(_BETWEEN + sign for sign in rest) + r"(?![0-9])", re.I | re.S)

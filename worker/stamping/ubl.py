@@ -13,7 +13,7 @@ from stdnum.no import iban as iban_rule
 from stdnum.no import kontonr as account_rule
 
 from worker.model.document import Kind
-from worker.model.ehf import NAMESPACES, NORWEGIAN_SCHEME, ROOTS, DocumentError, XmlElement, etree, parse
+from worker.model.ehf import CBC, NAMESPACES, NORWEGIAN_SCHEME, ROOTS, DocumentError, XmlElement, etree, parse
 from worker.model.parked import ParkedReason
 from worker.model.party import company_id, organisation_number
 from worker.stamping.accounts import AccountHunt, core
@@ -23,8 +23,7 @@ from worker.stamping.tree import cac, cbc, insert_in_order, remove
 CREDIT_TRANSFER = "30"  # UNCL4461; ERPs still write 31, a debit transfer
 SEPA_CREDIT_TRANSFER = "58"
 FACTORED_TYPE_CODES = {"380": "393", "381": "396"}
-# Text nodes and attributes a reader may see; embedded files are searched by themselves.
-_ALL_TEXT = "//text()[not(parent::cbc:EmbeddedDocumentBinaryObject)] | //@* | //comment() | //processing-instruction()"
+_EMBEDDED_FILE = f"{{{CBC}}}EmbeddedDocumentBinaryObject"
 
 
 class StampError(DocumentError):
@@ -125,10 +124,19 @@ def old_accounts(root: XmlElement, config: StampConfig) -> tuple[str, ...]:
 
 def old_account_left(root: XmlElement, hunt: AccountHunt) -> bool:
     """Whether an account of the hunt still stands in any text, attribute, comment or searchable attachment."""
-    seen = root.xpath(_ALL_TEXT, namespaces=NAMESPACES)
-    pieces = [piece if isinstance(piece, str) else piece.text or "" for piece in seen]
-    return hunt.stands_in("\x00".join(pieces)) or any(
-        hunt.stands_in(file.searchable_text()) for file in _embedded(root)
+    read, aside = list[str](), list[str]()
+    for node in root.iter():
+        if not isinstance(node.tag, str):  # a comment or instruction: the reader sees the text around it as one
+            aside.append(node.text or "")
+            read.append(node.tail or "")
+            continue
+        aside += (node.tail or "", *node.attrib.values())
+        if node.tag != _EMBEDDED_FILE:  # searched by itself, decoded
+            read.append("\x00" + (node.text or ""))
+    return (
+        hunt.stands_in("".join(read))
+        or hunt.stands_in("\x00".join(aside))
+        or any(hunt.stands_in(file.searchable_text()) for file in _embedded(root))
     )
 
 
@@ -140,7 +148,7 @@ def factor_is_seller(root: XmlElement, config: StampConfig) -> bool:
 
 def invoice_copies(root: XmlElement, config: StampConfig, hunt: AccountHunt) -> list[EmbeddedFile]:
     """The embedded pictures of the invoice that are not to be sent on."""
-    if config.embedded_invoice is EmbeddedInvoice.KEEP:
+    if config.embedded_invoice == EmbeddedInvoice.KEEP:
         return []
     number = next(iter(texts(root, "cbc:ID")), "")
     return [file for file in _embedded(root) if file.is_invoice_copy(number, hunt)]
