@@ -58,8 +58,10 @@ class PdfMailValues(MailValues):
 
 @dataclass(frozen=True, slots=True)
 class MailText:
+    """Text and HTML say the same. Both may hold link and code, so neither shows in a repr."""
+
     subject: str
-    text: str
+    text: str = field(repr=False)
     html: str = field(repr=False)
 
 

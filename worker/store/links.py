@@ -74,6 +74,7 @@ class StoreLinkBook:
             return None
         return LinkView(
             link_id=row["link_id"],
+            delivery_id=row["delivery_id"],
             state=_state(row, now),
             language=row["language"] or "nb",
             kind=Kind(row["kind"]),

@@ -1,0 +1,58 @@
+"""Who may see what: the port to the links, the session after the code, and where a caller comes from."""
+
+from __future__ import annotations
+
+import ipaddress
+import unicodedata
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from worker.model.link import CodeAnswer, LinkView
+from worker.support.secrets import CODE_DIGITS, keyed, same
+
+SESSION = timedelta(minutes=30)
+
+
+class LinkBook(Protocol):
+    """The links, as the portal needs them (worker.store.links.StoreLinkBook)."""
+
+    def find(self, *, token_hash: str, now: datetime) -> LinkView | None:
+        """The link, or None. Changes nothing."""
+        ...
+
+    def try_code(self, *, link_id: int, code_mac: str, caller: str, now: datetime) -> CodeAnswer:
+        """One try, counted in the database; the first right code counts as opened."""
+        ...
+
+
+def typed_code(text: str) -> str | None:
+    """The six digits of what was typed or pasted (blanks and hyphens do no harm), or None when it is not a code."""
+    bare = "".join(c for c in unicodedata.normalize("NFKC", text[:100]) if not c.isspace() and c not in "-–")
+    return bare if len(bare) == CODE_DIGITS and bare.isascii() and bare.isdigit() else None
+
+
+def new_session(server_key: bytes, *, token_hash: str, now: datetime) -> str:
+    """The cookie's value: when it ends, signed together with the link it is for."""
+    ends = int((now + SESSION).timestamp())
+    return f"{ends}.{keyed(server_key, 'session', f'{token_hash}.{ends}')}"
+
+
+def session_holds(server_key: bytes, cookie: str, *, token_hash: str, now: datetime) -> bool:
+    """Whether the cookie is ours, for this link, and not over."""
+    ends, _, signature = cookie.partition(".")
+    if not (ends.isascii() and ends.isdigit() and len(ends) <= 12):
+        return False
+    right = same(signature, keyed(server_key, "session", f"{token_hash}.{ends}"))
+    return right and now.timestamp() < int(ends)
+
+
+def caller_prefix(server_key: bytes, host: str | None) -> str:
+    """A keyed hash of the caller's /24 (IPv4) or /48 (IPv6): enough to count by, and no address is stored."""
+    try:
+        address = ipaddress.ip_address((host or "").partition("%")[0])
+    except ValueError:
+        return keyed(server_key, "caller", "unknown")
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    network = ipaddress.ip_network((address, 24 if address.version == 4 else 48), strict=False)
+    return keyed(server_key, "caller", str(network))
