@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 import logging
 import ssl
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -27,7 +27,7 @@ MAX_CONNECTIONS = 20
 MAX_CALLS = 8
 _PLAIN_ENCODINGS = ("", "identity", "gzip", "deflate")
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol,
-               httpx.LocalProtocolError, httpx.ProxyError, httpx.InvalidURL)
+               httpx.LocalProtocolError, httpx.ProxyError)
 
 # They write whole addresses, with whatever secret stands in them, at INFO.
 for _name in ("httpx", "httpcore"):
@@ -164,15 +164,19 @@ class HttpClient:
         content: bytes | None = None,
         max_bytes: int | None = None,
         connect_to: str | None = None,
+        turn: Callable[[], Awaitable[None]] | None = None,
     ) -> HttpResponse:
         """One request, one answer, whatever its status. Raises NotSent or AnswerLost.
 
         `url` is whole and already percent-encoded. `connect_to` is an IP address to connect to in place of looking the
-        host up; the host's name is still the one asked for and the one the certificate must bear.
+        host up; the host's name is still the one asked for and the one the certificate must bear. `turn` (a pacer's) is
+        awaited when the request is next to go: requests paced before they queue here would leave the queue in a burst.
         """
         question = _Question(method, url, dict(headers or {}), content, connect_to,
                              self._max_bytes if max_bytes is None else max_bytes)
         async with self._calls:
+            if turn is not None:
+                await turn()
             try:
                 return await self._try(question)
             except httpx.PoolTimeout:
@@ -188,10 +192,14 @@ class HttpClient:
         if self._closed:
             raise NotSent("the connection is closed for good")
         pool = self._pool = self._pool or _Pool(self._open())
+        try:
+            request = question.as_request(pool.client)
+        except (httpx.InvalidURL, ValueError, TypeError):
+            raise NotSent("the address or a header cannot be put on the wire") from None
         pool.calls += 1
         try:
             async with asyncio.timeout(self._timeouts.total):
-                return await self._exchange(pool.client, question.as_request(pool.client), question.max_bytes)
+                return await self._exchange(pool.client, request, question.max_bytes)
         except TimeoutError:
             self._retire(pool)
             raise AnswerLost("no whole answer in time") from None
@@ -203,8 +211,9 @@ class HttpClient:
             raise
         except _NEVER_SENT as error:
             raise NotSent(_reason(error)) from None
-        except (httpx.HTTPError, httpx.StreamError, RuntimeError) as error:
-            # RuntimeError: httpx's word for a client that aclose() closed under the request.
+        except (httpx.HTTPError, httpx.StreamError, RuntimeError, OSError) as error:
+            # RuntimeError: httpx's word for a client that aclose() closed under the request. OSError: whatever slips
+            # through its layers. Both are taken for the graver case.
             raise AnswerLost(_reason(error)) from None
         finally:
             pool.calls -= 1

@@ -21,6 +21,7 @@ class EvenPacer:
     """At most `per_second` turns in any second, evenly spaced, for everyone who shares the object.
 
     Even spacing, because a bucket lets a burst plus the refill through: nearly twice the limit in its first second.
+    One waits at a time and the gap is counted from when it really went, so that a stalled process does not catch up.
     """
 
     def __init__(
@@ -33,12 +34,13 @@ class EvenPacer:
         # 10 % slower than allowed: timers and the road there are not exact.
         self._spacing = 1.1 / per_second
         self._next = 0.0
+        self._queue = asyncio.Lock()
         self._monotonic = monotonic
         self._sleep = sleep
 
     async def turn(self) -> None:
-        now = self._monotonic()
-        mine = max(now, self._next)
-        self._next = mine + self._spacing
-        if mine > now:
-            await self._sleep(mine - now)
+        async with self._queue:
+            wait = self._next - self._monotonic()
+            if wait > 0:
+                await self._sleep(wait)
+            self._next = self._monotonic() + self._spacing

@@ -1,5 +1,5 @@
 """Who can receive what in the Peppol network: the look-up in DNS (SML) and at the participant's SMP."""
 
-from worker.adapters.peppol.client import PeppolLookup
+from worker.adapters.peppol.client import TIMEOUTS, PeppolLookup
 
-__all__ = ["PeppolLookup"]
+__all__ = ["TIMEOUTS", "PeppolLookup"]

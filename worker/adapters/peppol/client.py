@@ -15,16 +15,19 @@ from worker.model.channel import Reach, ReachAnswer
 from worker.model.document import Kind
 from worker.model.ehf import DOCUMENT_TYPE_IDS
 from worker.model.outcomes import TryLater
-from worker.support.http import HttpClient, HttpResponse, HttpTrouble, NotSent
+from worker.support.http import HttpClient, HttpResponse, HttpTrouble, NotSent, Timeouts
 from worker.support.retry import Sleep, with_retry
 
+TIMEOUTS = Timeouts(connect=5.0, read=5.0, write=5.0, pool=5.0, total=10.0)
 _LARGEST_ANSWER = 2**20
 _HEADERS: Mapping[str, str] = {"Accept": "text/xml"}  # ELMA answers 406 to application/xml
 _ADDRESSES_TRIED = 3
 
 
 class PeppolLookup:
-    """Asks the SML zone (`participant.sml.prod.tech.peppol.org`) and the SMP it names. Owns `http` and closes it.
+    """Asks the SML zone (`participant.sml.prod.tech.peppol.org`) and the SMP it names.
+
+    Owns `http` (made with TIMEOUTS: SMPs are strangers' machines) and closes it.
 
     `dns_server`: host address and port to ask; None means the system's resolver. `smp_override`: an origin
     (`http://127.0.0.1:8080`) called in place of every SMP's scheme, host and port; for the sandbox. The address in the

@@ -223,17 +223,17 @@ class PowerOfficeGo:
         return response
 
     async def _post_for_token(self, headers: dict[str, str], body: bytes) -> HttpResponse:
-        await self._pacer.turn()
         try:
-            return await self._http.request("POST", f"{self._base_url}/OAuth/Token", headers=headers, content=body)
+            return await self._http.request("POST", f"{self._base_url}/OAuth/Token", headers=headers, content=body,
+                                            turn=self._pacer.turn)
         except HttpTrouble as error:
             raise translate.trouble(error, what="token", changes=False) from None
 
     async def _send(self, method: str, what: str, path: str, headers: dict[str, str], body: bytes | None
                     ) -> HttpResponse:
-        await self._pacer.turn()
         try:
-            return await self._http.request(method, f"{self._base_url}{path}", headers=headers, content=body)
+            return await self._http.request(method, f"{self._base_url}{path}", headers=headers, content=body,
+                                            turn=self._pacer.turn)
         except HttpTrouble as error:
             raise translate.trouble(error, what=what, changes=method != "GET") from None
 

@@ -37,13 +37,13 @@ def invoice(element: Any) -> ErpInvoice | None:
     row = wire.row_of(element)
     if row is None or not wire.text(row.get("id")):
         return None
-    original = wire.text(row.get("originalinvoiceno"))
+    original = wire.number_text(row.get("originalinvoiceno"))
     credit = original not in ("", "0")
     return ErpInvoice(
         erp_id=wire.text(row["id"]),
-        number=wire.text(row.get("invoiceno")),
+        number=wire.number_text(row.get("invoiceno")),
         kind=Kind.CREDIT_NOTE if credit else Kind.INVOICE,
-        customer_code=wire.text(row.get("customercode")),
+        customer_code=wire.number_text(row.get("customercode")),
         customer_email=wire.text(row.get("customeremail")),
         total=wire.text(row.get("totalamount")),
         invoice_date=wire.day(row.get("invoicedate")),
@@ -61,7 +61,7 @@ def debtor_card(row: Row) -> DebtorCard:
     is_person = row.get("isperson")
     address = wire.row_of(row.get("mailaddress")) or {}
     return DebtorCard(
-        code=wire.text(row.get("code")),
+        code=wire.number_text(row.get("code")),
         name=name,
         is_person=is_person if isinstance(is_person, bool) else None,
         first_name=first,

@@ -98,6 +98,11 @@ def text(value: Any) -> str:
     return ""
 
 
+def number_text(value: Any) -> str:
+    """A number that is a name (invoice, customer), as text: `10045.0` on the wire is still 10045."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else text(value)
+
+
 def whole(value: Any) -> int | None:
     """A whole number given as number or text (`10045`, `"10045"`, `10045.0`), else None."""
     if isinstance(value, float) and value.is_integer():

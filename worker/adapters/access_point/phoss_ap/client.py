@@ -6,15 +6,17 @@ import asyncio
 
 from worker.adapters.access_point.phoss_ap import translate, wire
 from worker.ports import OutboundDocument, Submission
-from worker.support.http import HttpClient, HttpTrouble
+from worker.support.http import HttpClient, HttpTrouble, Timeouts
 from worker.support.retry import Sleep, with_retry
+
+# A submission is answered when the receiver's access point has given its receipt.
+TIMEOUTS = Timeouts(read=90.0, write=60.0, total=180.0)
 
 
 class PhossAp:
-    """One phoss-ap. Owns `http` and closes it.
+    """One phoss-ap. Owns `http` (made with TIMEOUTS) and closes it.
 
-    A submission is answered when the receiver's access point has given its receipt, so `http` wants a read time-out of
-    a minute or more. phoss-ap does not tell repeated keys apart when sending: `status` must say "never seen" first.
+    phoss-ap does not tell repeated keys apart when sending: `status` must say "never seen" first.
     """
 
     def __init__(self, *, http: HttpClient, base_url: str, token: str, sleep: Sleep = asyncio.sleep) -> None:
@@ -41,6 +43,7 @@ class PhossAp:
 
     async def status(self, *, key: str) -> Submission | None:
         """See ports.AccessPoint. Raises TryLater and SlowDown when it cannot be asked."""
+
         async def once() -> Submission | None:
             try:
                 response = await self._http.request(

@@ -21,7 +21,7 @@ STATUS_WORDS: Final[dict[str, SubmissionState]] = {
     "permanently_failed": _S.REFUSED,
 }
 
-# EAS4... `sendingResult` of phase4: only whether we know the word; the outcome is the transaction's.
+# `sendingResult` of phase4's report. Only used to tell an unknown word: the outcome is the transaction's.
 SENDING_RESULTS: Final = frozenset({
     "success", "invalid-parameters", "transport-error", "transport-error-no-retry", "no-signal-msg-received",
     "as4-error-msg-received", "invalid-signal-message-received",
@@ -73,7 +73,7 @@ def status(response: HttpResponse, *, key: str) -> Submission | None:
         transaction = wire.read_transaction(response.content)
     except wire.Unreadable:
         raise TryLater("status: not a transaction in the answer", answer=response.described()) from None
-    if transaction.instance_id and transaction.instance_id != key:
+    if transaction.instance_id and transaction.instance_id.lower() != key.lower():
         raise TryLater("status: the answer is about another document", answer=response.described())
     state = STATUS_WORDS.get(transaction.status.lower())
     return Submission(
