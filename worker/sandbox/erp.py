@@ -26,8 +26,8 @@ from worker.sandbox.records import (
     Invoice,
     LedgerEntry,
     Voucher,
+    VoucherDraft,
     VoucherLine,
-    VoucherService,
 )
 
 ACTIVE, FORFEIT, COMPLAINED, COMPLETED, DELIVERED = 1, 2, 3, 4, 5
@@ -54,21 +54,6 @@ class ErpRefusal(Exception):
         super().__init__(summary)
         self.summary = summary
         self.kind = kind
-
-
-@dataclass(slots=True, kw_only=True)
-class VoucherDraft:
-    """A voucher as it arrives, before it is posted."""
-
-    service: VoucherService
-    date: date
-    currency_code: str
-    lines: tuple[VoucherLine, ...]
-    description: str | None = None
-    reference: str | None = None
-    imported_voucher_no: int | None = None
-    saft_source_id: str | None = None
-    saft_batch_id: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -282,7 +267,7 @@ class SandboxClient:
             id=str(uuid5(NAMESPACE_URL, f"{self.client_key}/voucher/{number}")),
             service=draft.service,
             number=number,
-            date=draft.date,
+            on=draft.on,
             currency_code=draft.currency_code,
             lines=draft.lines,
             created=self._now(),
@@ -305,7 +290,7 @@ class SandboxClient:
             raise ErpRefusal("The voucher was not found.", kind="NotFound")
         if original.is_reversed:
             raise ErpRefusal("The voucher is already reversed.")
-        self._check_open(original.date)
+        self._check_open(original.on)
         number = 50_000 + len(self.vouchers) + 1
         reversal = replace(
             original,
@@ -331,7 +316,7 @@ class SandboxClient:
     def _check(self, draft: VoucherDraft) -> None:
         if not draft.lines:
             raise ErpRefusal("The voucher has no lines.")
-        for day in (draft.date, *(line.date for line in draft.lines)):
+        for day in (draft.on, *(line.on for line in draft.lines)):
             self._check_open(day)
         for line in draft.lines:
             account = self.accounts.get(line.account_code) or self.customers.get(line.account_code)
@@ -359,7 +344,7 @@ class SandboxClient:
             document_no=line.invoice_no,
             voucher_type=19 if voucher.service == "BankJournalVoucher" else 11,
             voucher_no=voucher.number,
-            on=line.date,
+            on=line.on,
             voucher_id=voucher.id,
             cid=line.cid,
             custom_matching_reference=line.custom_matching_reference,

@@ -60,7 +60,7 @@ class CustomerLedger:
             voucher_type=voucher_type,
             voucher_no=voucher_no,
             voucher_id=voucher_id,
-            date=on,
+            on=on,
             changed=self._now(),
             cid=cid,
             custom_matching_reference=custom_matching_reference,
@@ -130,7 +130,7 @@ class CustomerLedger:
                 document_no=original.document_no,
                 voucher_type=99,
                 voucher_no=voucher_no,
-                on=original.date,
+                on=original.on,
                 voucher_id=reversal_id,
                 own=True,
             )

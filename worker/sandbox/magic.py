@@ -92,7 +92,7 @@ class MailMagic(StrEnum):
 def mail_magic(address: str) -> MailMagic | None:
     """The reserved meaning of an address, if it has one."""
     word = address.rpartition("@")[0].lower().rpartition("+")[2]
-    return MailMagic(word) if word in MailMagic else None
+    return next((meaning for meaning in MailMagic if meaning.value == word), None)
 
 
 class InvoiceTrouble(StrEnum):

@@ -87,7 +87,7 @@ class VoucherLine:
 
     account_code: int
     amount: Decimal
-    date: date
+    on: date
     invoice_no: str | None = None
     cid: str | None = None
     custom_matching_reference: str | None = None
@@ -98,13 +98,28 @@ class VoucherLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VoucherDraft:
+    """A voucher as it arrives, before it is posted."""
+
+    service: VoucherService
+    on: date
+    currency_code: str
+    lines: tuple[VoucherLine, ...]
+    description: str | None = None
+    reference: str | None = None
+    imported_voucher_no: int | None = None
+    saft_source_id: str | None = None
+    saft_batch_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Voucher:
     """A posted voucher. `reverses` names the voucher this one takes back."""
 
     id: str
     service: VoucherService
     number: int
-    date: date
+    on: date
     currency_code: str
     lines: tuple[VoucherLine, ...]
     created: datetime
@@ -129,7 +144,7 @@ class LedgerEntry:
     voucher_type: int
     voucher_no: int
     voucher_id: str | None
-    date: date
+    on: date
     changed: datetime
     cid: str | None = None
     match_id: int | None = None

@@ -9,14 +9,14 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
-import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from worker.sandbox.access_point import access_point_app
+from worker.sandbox.http_server import HttpServer
 from worker.sandbox.mail import MailHandler, MailServer
 from worker.sandbox.pace import Hold, Pace
 from worker.sandbox.peppol_dns import PeppolNameServer
@@ -151,23 +151,10 @@ class Sandbox:
         async def by_arrival(scope: Scope, receive: Receive, send: Send) -> None:
             await by_port[scope["server"][1]](scope, receive, send)
 
-        server = _Server(
-            uvicorn.Config(
-                by_arrival,
-                lifespan="off",
-                ws="none",
-                access_log=False,
-                log_config=None,
-                timeout_graceful_shutdown=2,
-                server_header=False,
-            )
-        )
-        serving = asyncio.create_task(server.serve(sockets=list(sockets.values())))
-        stack.push_async_callback(_stop, server, serving, hold)
-        while not server.started:
-            if serving.done():
-                await serving
-            await asyncio.sleep(0.005)
+        server = HttpServer(by_arrival)
+        await server.start(list(sockets.values()))
+        stack.push_async_callback(server.close)
+        stack.callback(hold.close)  # called first: what is held open is let go
 
     async def _start_dns(self, stack: contextlib.AsyncExitStack) -> None:
         transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
@@ -199,20 +186,6 @@ class Sandbox:
         listening = socket.create_server((self._host, self._ports[service]))
         listening.setblocking(False)
         return listening
-
-
-class _Server(uvicorn.Server):
-    """Leaves the process's signals alone: the sandbox is a guest in somebody else's loop."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        yield
-
-
-async def _stop(server: _Server, serving: asyncio.Task[None], hold: Hold) -> None:
-    hold.close()
-    server.should_exit = True
-    await serving
 
 
 def _address(address: tuple[str, int]) -> str:

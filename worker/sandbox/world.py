@@ -288,7 +288,7 @@ def _voucher_report(voucher: Voucher) -> dict[str, Any]:
     return {
         "number": voucher.number,
         "service": voucher.service,
-        "date": voucher.date.isoformat(),
+        "date": voucher.on.isoformat(),
         "currency": voucher.currency_code,
         "description": voucher.description,
         "reference": voucher.reference,
@@ -298,7 +298,7 @@ def _voucher_report(voucher: Voucher) -> dict[str, Any]:
             {
                 "account": line.account_code,
                 "amount": str(line.amount),
-                "date": line.date.isoformat(),
+                "date": line.on.isoformat(),
                 "invoice": line.invoice_no,
                 "kid": line.cid,
                 "description": line.description,

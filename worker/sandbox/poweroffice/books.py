@@ -8,12 +8,12 @@ from typing import Any, cast
 
 from starlette.responses import Response
 
-from worker.sandbox.erp import ErpRefusal, VoucherDraft
+from worker.sandbox.erp import ErpRefusal
 from worker.sandbox.ledger import MatchRefused
 from worker.sandbox.poweroffice.door import Call, Handler, answer, listed
 from worker.sandbox.poweroffice.odata import Row
 from worker.sandbox.poweroffice.rows import ENTRY_FIELDS, VOUCHER_FIELDS, entry_row, voucher_row, wire
-from worker.sandbox.records import LedgerEntry, VoucherLine, VoucherService
+from worker.sandbox.records import LedgerEntry, VoucherDraft, VoucherLine, VoucherService
 
 _VOUCHER_CAP = 10_000
 _LEDGER_CAP = 20_000
@@ -71,8 +71,8 @@ async def customer_ledger(call: Call) -> Response:
     if to_date is None:
         raise ErpRefusal("ToDate is required.")
     from_date = _query_date(query.get("fromDate"))
-    entries = [entry for entry in call.client.ledger.entries.all_seen_at(call.seen_at) if entry.date <= to_date]
-    entries = [entry for entry in entries if (entry.balance != 0 if from_date is None else entry.date >= from_date)]
+    entries = [entry for entry in call.client.ledger.entries.all_seen_at(call.seen_at) if entry.on <= to_date]
+    entries = [entry for entry in entries if (entry.balance != 0 if from_date is None else entry.on >= from_date)]
     return listed(call, _rows(call, entries), ENTRY_FIELDS, cap=_LEDGER_CAP)
 
 
@@ -125,7 +125,7 @@ def _draft(service: VoucherService, body: dict[str, Any]) -> VoucherDraft:
         raise ErpRefusal("ImportedVoucherNo must be a number.")
     return VoucherDraft(
         service=service,
-        date=_date(body, "voucherdate"),
+        on=_date(body, "voucherdate"),
         currency_code=currency,
         lines=tuple(_line(service, line) for line in posted),
         description=_text(body, "description"),
@@ -148,7 +148,7 @@ def _line(service: VoucherService, posted: Any) -> VoucherLine:
     return VoucherLine(
         account_code=code,
         amount=_amount(amount),
-        date=_date(line, "date"),
+        on=_date(line, "date"),
         # A manual journal line has no such field, and an unknown field is passed over in silence.
         invoice_no=_text(line, "invoiceno") if service == "BankJournalVoucher" else None,
         cid=_text(line, "cid"),

@@ -162,7 +162,7 @@ def voucher_row(voucher: Voucher) -> Row:
     return {
         "Id": voucher.id,
         "VoucherNo": voucher.number,
-        "VoucherDate": voucher.date,
+        "VoucherDate": voucher.on,
         "CurrencyCode": voucher.currency_code,
         "Description": voucher.description,
         "ExternalImportReference": voucher.reference,
@@ -180,7 +180,7 @@ def _line_row(line: VoucherLine) -> Row:
     return {
         "AccountCode": line.account_code,
         "Amount": line.amount,
-        "Date": line.date,
+        "Date": line.on,
         "InvoiceNo": line.invoice_no,
         "CID": line.cid,
         "CustomMatchingReference": line.custom_matching_reference,
@@ -227,7 +227,7 @@ def entry_row(entry: LedgerEntry, factoring_status: int | None) -> Row:
         "IsCreatedByCurrentIntegration": entry.own,
         "VoucherType": entry.voucher_type,
         "VoucherNo": entry.voucher_no,
-        "VoucherDate": entry.date,
+        "VoucherDate": entry.on,
         "IsReversed": entry.is_reversed,
         "IsWriteOff": False,
         "FactoringInvoiceStatus": factoring_status,
