@@ -106,10 +106,12 @@ def _vat_rows(sheet: Sheet, document: Document, texts: Texts) -> list[Row]:
 
 def _sum_rows(sheet: Sheet, document: Document, texts: Texts) -> list[Row]:
     """From the sum of lines to the amount due. Zero sums that say nothing are left out."""
-    entries = [
-        (allowance_name(entry, texts), entry.amount if entry.charge else -entry.amount)
-        for entry in document.allowances
-    ]
+    entries: list[tuple[str, Decimal]] = []
+    for entry in document.allowances:
+        name = allowance_name(entry, texts)
+        if entry.vat_percent is not None and len(document.vat) > 1:  # else there is no doubt which rate it belongs to
+            name = f"{name} ({texts(Label.VAT_WITHIN)} {texts.percent(entry.vat_percent)})"
+        entries.append((name, entry.amount if entry.charge else -entry.amount))
     if not entries:  # totals may stand without the entries behind them
         totals = ((Label.ALLOWANCE, -document.allowance_total), (Label.CHARGE, document.charge_total))
         entries = [(texts(label), amount) for label, amount in totals if amount]
@@ -171,8 +173,8 @@ def _text_rows(
     rows: list[Row] = []
     for label, parts in ((Label.TERMS, [document.payment_terms.strip()]), (Label.MESSAGE, notes)):
         text = "\n".join(part for part in parts if part)
-        if text:
-            lines = sheet.text_rows(LEFT, text, BODY, wide, leading=LEADING)
+        lines = sheet.text_rows(LEFT, text, BODY, wide, leading=LEADING)
+        if lines:
             rows += [_titled(sheet, texts(label), lines[0]), *lines[1:]]
     return rows
 

@@ -41,7 +41,7 @@ def letterhead(sheet: Sheet, document: Document, logo: ImageReader | None) -> No
         sheet.image(LEFT, 12, 80, 16, logo)
         return
     name = lettering.one_line(document.seller.display_name)
-    for size in (17.0, 15.0, 13.0, 11.0, 9.0, 7.0):
+    for size in (17.0, 15.0, 13.0, 11.0, 9.0, 7.0, 5.5):
         style = Style(size, bold=True)
         lines = lettering.wrap(name, style, 96)
         leading = size * 1.2 * POINT
@@ -95,7 +95,7 @@ def facts(sheet: Sheet, document: Document, config: PaperConfig, texts: Texts) -
     for label, value in pairs:
         lines = lettering.wrap(value, BODY_BOLD, RIGHT - value_left)
         sheet.fitted(FACTS_LEFT, y, label, BODY, 29, colour=sheet.palette.grey)
-        for line in lines:
+        for line in lines or [""]:
             sheet.text(value_left, y, line, BODY_BOLD)
             y += 4.4
         y += 0.5

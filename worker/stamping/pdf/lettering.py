@@ -104,10 +104,22 @@ def clean(text: str) -> str:
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
     text = re.sub("[\u0085\u2028\u2029\x0b\x0c]", "\n", text)
     text = _CONTROL.sub(" ", _BLANK.sub(" ", _INVISIBLE.sub("", text))).replace("\u202f", "\u00a0")
+    if _ASTRAL.search(text):
+        text = _ASTRAL.sub(_within_plane, text)
     if _ARABIC.search(text):
         text = _joined(text)
     known = _widths[False]
     return "".join(c if c == "\n" or known.has(c) else REPLACEMENT for c in text)
+
+
+# ReportLab writes broken Unicode maps for code points above U+FFFF: what cannot be copied rightly is not drawn as if it
+# could. Mathematical letters and the like have a plain form.
+_ASTRAL = re.compile("[\U00010000-\U0010ffff]")
+
+
+def _within_plane(found: re.Match[str]) -> str:
+    plain = unicodedata.normalize("NFKC", found[0])
+    return REPLACEMENT if _ASTRAL.search(plain) else plain
 
 
 _ARABIC = re.compile("[\u0621-\u06d3]")

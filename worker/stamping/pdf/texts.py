@@ -70,6 +70,7 @@ class Label(Enum):
     UNIT = ("Enhet", "Unit")
     PRICE = ("Pris", "Price")
     VAT = ("Mva.", "VAT")
+    VAT_WITHIN = ("mva.", "VAT")
     AMOUNT_WITHOUT_VAT = ("Beløp eks. mva.", "Amount excl. VAT")
     PER = ("pris per {}", "price per {}")
     ALLOWANCE = ("Rabatt", "Discount")
