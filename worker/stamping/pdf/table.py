@@ -60,8 +60,8 @@ class _Grid:
         item_wide = 20.0 if any(line.seller_item_id.strip() for line in document.lines) else 0.0
         return cls(
             item=_Cell(LEFT + 1.5, item_wide - 2, "left") if item_wide else None,
-            description=_Cell(LEFT + 1.5 + item_wide, 73.5 - item_wide, "left"),
-            quantity=_Cell(96.5, 16, "right"),
+            description=_Cell(LEFT + 1.5 + item_wide, 76.5 - item_wide, "left"),
+            quantity=_Cell(99, 13.5, "right"),
             unit=_Cell(114, 15, "left"),
             price=_Cell(130, 20.5, "right"),
             vat=_Cell(152, 11.5, "right"),
