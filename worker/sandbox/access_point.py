@@ -137,7 +137,7 @@ class AccessPoint:
     def _report(self, ids: _Ids, key: str, number: str) -> Response:
         """The sending report: 200, or 422 where the sending or a later step failed."""
         went_out = number not in (magic.AP_422_FAILS_FOR_GOOD, magic.AP_422_THEN_SENT, magic.AP_REJECTED)
-        all_well = went_out and number != magic.AP_422_BUT_SENT
+        all_well = went_out and number not in (magic.AP_422_BUT_SENT, magic.AP_UNKNOWN_WORD)
         report: dict[str, Any] = {
             "senderId": f"iso6523-actorid-upis::{ids.sender}",
             "receiverId": f"iso6523-actorid-upis::{ids.receiver}",

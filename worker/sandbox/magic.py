@@ -32,7 +32,7 @@ AP_400 = "399000165"  # 400, always
 AP_500_ONCE = "399000173"  # 500 and nothing taken; the next is fine
 AP_401_ONCE = "399000181"  # 401 as if the token were wrong; the next is fine
 AP_503_ONCE = "399000203"  # 503 with Retry-After: 1; the next is fine
-AP_UNKNOWN_WORD = "399000211"  # 200, and a status word that is in no list
+AP_UNKNOWN_WORD = "399000211"  # 422 though sent; status: a word that is in no list, then sent
 AP_REJECTED = "399000238"  # 422; status: rejected
 AP_STATUS_500_ONCE = "399000246"  # taken and sent; the first status call after it answers 500
 
@@ -71,7 +71,7 @@ ACCESS_POINT_MAGIC = frozenset(
 ACCESS_POINT_PLANS: dict[str, tuple[str, ...]] = {
     AP_422_FAILS_FOR_GOOD: ("failed", "permanently_failed"),
     AP_422_THEN_SENT: ("failed", "sent"),
-    AP_UNKNOWN_WORD: ("teleported",),
+    AP_UNKNOWN_WORD: ("teleported", "sent"),
     AP_REJECTED: ("rejected",),
 }
 
