@@ -15,12 +15,12 @@ from rich.console import Console
 
 from worker import __version__, tables
 from worker.day import JOBS
-from worker.routing.step import delivery_key
 from worker.runs import run_now
 from worker.service import load_all_clients, log_broken, run_service
 from worker.settings import ClientFile, WorkerSettings, load_worker
 from worker.store import reading, retrying, slots
 from worker.store.database import Database, SchemaError, migrate, require_head
+from worker.store.keys import delivery_key
 from worker.store.rows import InvoiceRow
 from worker.support import log
 from worker.support.clock import OSLO, Clock, SystemClock, TurnedClock
@@ -29,7 +29,7 @@ from worker.wiring import build_house
 
 app = typer.Typer(
     name="factoring-worker",
-    help="Takes over a factoring client's invoicing: fetches, stamps and delivers invoices, and reports back to the ERP.",
+    help="Takes over a factoring client's invoicing: fetch, stamp, deliver, report back to the ERP.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -99,10 +99,21 @@ def _escaped(text: str) -> str:
 
 def story_view(story: Story) -> RenderableType:
     """One invoice's whole story on one screen."""
+    parts = [_facts(story)]
+    if story.decisions:
+        parts.append(_considered(story))
+    if story.deliveries:
+        parts.append(_attempts(story))
+    parts.append(_timeline(story))
+    return Group(*parts)
+
+
+def _facts(story: Story) -> RenderableType:
     row = story.invoice
     head = Table(show_header=False, box=None, pad_edge=False, padding=(0, 2, 0, 0))
     head.add_column(style="bold", no_wrap=True)
     head.add_column(overflow="fold")
+    documents = (("original", row.original_sha256), ("stamped ", row.stamped_sha256), ("pdf     ", row.pdf_sha256))
     facts: list[tuple[str, str]] = [
         ("state", row.state + (f" ({row.parked_reason}: {row.parked_detail})" if row.parked_reason else "")),
         ("debtor", f"{debtor_name(row)} (number {row.debtor_code})"),
@@ -112,51 +123,56 @@ def story_view(story: Story) -> RenderableType:
         ("channel", f"{_channel(row.route)}: {row.route_reason}" if row.route else "not chosen"),
         ("ERP", f"{row.erp} {row.erp_id}"),
         ("registered", row.registered_as or "-"),
-        ("documents", "\n".join(
-            f"{name} {sha}" for name, sha in
-            (("original", row.original_sha256), ("stamped ", row.stamped_sha256), ("pdf     ", row.pdf_sha256)) if sha
-        ) or "-"),
-    ]  # fmt: skip
+        ("documents", "\n".join(f"{name} {sha}" for name, sha in documents if sha) or "-"),
+    ]
     for name, text in facts:
         head.add_row(name, Text(text))
     for code, detail in story.warnings:
         head.add_row("warning", Text(f"{code}: {detail}" if detail else code, style="yellow"))
-    parts: list[RenderableType] = [Panel(head, title=f"{row.kind} {row.number} · {row.client} · id {row.id}")]
-    if story.decisions:
-        table = Table(title="Channels considered", title_justify="left")
-        for heading in ("when", "channel", "why"):
-            table.add_column(heading, overflow="fold")
-        for decision in story.decisions:
-            for channel, why in decision.considered or [["-", decision.reason]]:
-                taken = channel == decision.channel
-                style = "bold" if taken else "dim"
-                table.add_row(when(decision.at), Text(_channel(channel), style), Text(why, style))
-        parts.append(table)
-    if story.deliveries:
-        table = Table(title="Deliveries and attempts", title_justify="left")
-        for heading in ("", "when", "channel / outcome", "detail"):
-            table.add_column(heading, overflow="fold")
-        for delivery in story.deliveries:
-            table.add_row(str(delivery.number), when(delivery.handed_over_at or delivery.created_at),
-                          Text(f"{_channel(delivery.channel)}: {delivery.state}", "bold"),
-                          Text(delivery.ended_reason or delivery.reason))  # fmt: skip
-            for one in story.attempts:
-                if one.subject == "delivery" and one.subject_id == delivery.id:
-                    table.add_row("", when(one.ended_at), f"  {one.act}: {one.outcome}", Text(one.answer[:200]))
-        for told in story.postbacks:
-            table.add_row("ERP", when(told.done_at or told.created_at), Text(f"{told.kind}: {told.state}", "bold"),
-                          Text(told.text or ""))  # fmt: skip
-            for one in story.attempts:
-                if one.subject == "postback" and one.subject_id == told.id:
-                    table.add_row("", when(one.ended_at), f"  {one.act}: {one.outcome}", Text(one.answer[:200]))
-        parts.append(table)
-    table = Table(title="Timeline", title_justify="left")
-    for heading in ("when", "event", "from", "to", "detail"):
-        table.add_column(heading, overflow="fold")
+    return Panel(head, title=f"{row.kind} {row.number} · {row.client} · id {row.id}")
+
+
+def _considered(story: Story) -> RenderableType:
+    table = _table("Channels considered", "when", "channel", "why")
+    for decision in story.decisions:
+        for channel, why in decision.considered or [["-", decision.reason]]:
+            style = "bold" if channel == decision.channel else "dim"
+            table.add_row(when(decision.at), Text(_channel(channel), style), Text(why, style))
+    return table
+
+
+def _attempts(story: Story) -> RenderableType:
+    table = _table("Deliveries, reports to the ERP, and each attempt", "", "when", "channel / outcome", "detail")
+
+    def tries(subject: str, subject_id: int) -> None:
+        for one in story.attempts:
+            if (one.subject, one.subject_id) == (subject, subject_id):
+                table.add_row("", when(one.ended_at), f"  {one.act}: {one.outcome}", Text(one.answer[:200]))
+
+    for delivery in story.deliveries:
+        state = Text(f"{_channel(delivery.channel)}: {delivery.state}", "bold")
+        at = when(delivery.handed_over_at or delivery.created_at)
+        table.add_row(str(delivery.number), at, state, Text(delivery.ended_reason or delivery.reason))
+        tries("delivery", delivery.id)
+    for told in story.postbacks:
+        state = Text(f"{told.kind}: {told.state}", "bold")
+        table.add_row("ERP", when(told.done_at or told.created_at), state, Text(told.text or ""))
+        tries("postback", told.id)
+    return table
+
+
+def _timeline(story: Story) -> RenderableType:
+    table = _table("Timeline", "when", "event", "from", "to", "detail")
     for event in story.events:
         table.add_row(when(event.at), event.event, event.from_state or "", event.to_state or "", Text(event.detail))
-    parts.append(table)
-    return Group(*parts)
+    return table
+
+
+def _table(title: str, *headings: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table
 
 
 def _channel(channel: str | None) -> str:

@@ -110,8 +110,8 @@ def choose(
             park=ParkedReason.REACH_UNKNOWN,
         )  # fmt: skip
     elif reach.reach is Reach.YES:
-        reason = f"the debtor receives EHF ({reach.evidence})"
-        return Decision(Channel.EHF, debtor.participant, reason, ((Channel.EHF, reason),))
+        reason = "the debtor receives EHF"
+        return Decision(Channel.EHF, debtor.participant, reason, ((Channel.EHF, f"{reason}: {reach.evidence}"),))
     else:
         passed.append((Channel.EHF, reach.evidence))
 
@@ -123,7 +123,7 @@ def choose(
 
     addresses = email_addresses(debtor.email)
     if addresses:
-        reason = f"the debtor has an e-mail address; the client has chosen {FACTS[rules.email_channel].norwegian}"
+        reason = f"no EHF; has an e-mail address, and the client has chosen {FACTS[rules.email_channel].norwegian}"
         return Decision(
             rules.email_channel,
             "; ".join(addresses),

@@ -9,9 +9,9 @@ from worker.model.journey import IllegalTransition
 from worker.model.parked import ParkedReason
 from worker.routing.choose import RoutingRules, next_channel
 from worker.routing.debtor import debtor_of
-from worker.routing.step import delivery_key
 from worker.store import deliveries, invoices, links
 from worker.store.database import Database
+from worker.store.keys import delivery_key
 from worker.store.isolation import isolated
 from worker.store.rows import DeliveryRow, InvoiceRow
 from worker.support.clock import oslo, oslo_date

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from datetime import datetime
 
 from worker.model.channel import ReachAnswer
@@ -14,20 +13,11 @@ from worker.routing.choose import RoutingRules, choose, needs_lookup
 from worker.routing.debtor import debtor_of, terms_of
 from worker.store import invoices
 from worker.store.database import Database
+from worker.store.keys import delivery_key
 from worker.store.isolation import isolated
-from worker.store.rows import InvoiceRow
 from worker.support.clock import oslo_date
 from worker.support.log import bound, get_logger
 from worker.support.summary import Summary
-
-# Fixed for ever: keys made from it must come out the same after an upgrade.
-_NAMESPACE = uuid.UUID("5f0c1f0e-6a77-4f0e-9d55-6f2d6c2f7a31")
-
-
-def delivery_key(row: InvoiceRow, number: int) -> str:
-    """The key of the invoice's delivery `number`, the same on every try: UUID of what is delivered and how often."""
-    return str(uuid.uuid5(_NAMESPACE, f"{row.client}|{row.erp}|{row.erp_id}|{row.stamped_sha256}|{number}"))
-
 
 async def run(*, now: datetime, client: str, rules: RoutingRules, db: Database, lookup: ReachLookup) -> Summary:
     """Routes what is registered. The reason and what was passed over are stored with the decision."""

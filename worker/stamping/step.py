@@ -9,7 +9,7 @@ from typing import Literal
 from worker.model.document import Document
 from worker.model.ehf import DocumentError, read_document
 from worker.model.journey import JourneyEvent, JourneyState
-from worker.model.kid import KidLayout, KidNoCheckDigit, KidNotNumeric, KidOverflow
+from worker.model.kid import KidError, KidLayout
 from worker.model.parked import PARKED, InvoiceWarning, ParkedReason
 from worker.model.party import PostalAddress
 from worker.ports import DocumentLost, DocumentStore
@@ -96,7 +96,7 @@ def _stamp(row: InvoiceRow, *, now: datetime, config: StampingConfig, db: Databa
     kid = _kid(row, document, now=now, config=config, db=db)
     try:
         notice = config.notices.render(
-            credit=kid is None,
+            credit=document.is_credit,
             language=language,
             values=NoticeValues(
                 factor=config.factor_name,
@@ -184,9 +184,7 @@ def _kid(row: InvoiceRow, document: Document, *, now: datetime, config: Stamping
     try:
         kid = config.kid_layout.make(client=config.client_number, debtor=row.debtor_code, invoice=invoice)
         return invoices.allocate_kid(db, row.id, account=config.account, kid=kid, now=now)
-    except (KidOverflow, KidNotNumeric) as error:
-        raise _Stopped(ParkedReason.KID_OVERFLOW, str(error)) from error
-    except KidNoCheckDigit as error:
-        raise _Stopped(ParkedReason.KID_NO_CHECK_DIGIT, str(error)) from error
+    except KidError as error:
+        raise _Stopped(error.reason, str(error)) from error
     except invoices.KidTaken as error:
         raise _Stopped(ParkedReason.KID_TAKEN, str(error)) from error

@@ -98,7 +98,7 @@ class HttpResponse:
 @dataclass(frozen=True, slots=True)
 class _Question:
     method: str
-    url: str
+    url: str = field(repr=False)
     headers: dict[str, str] = field(repr=False)
     content: bytes | None = field(repr=False)
     connect_to: str | None

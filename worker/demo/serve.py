@@ -1,0 +1,27 @@
+"""`factoring-worker sandbox`: the outside world on this machine until it is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import typer
+
+from worker.demo.scenes import own_plot
+from worker.sandbox.serve import serve
+from worker.sandbox.server import SERVICES
+from worker.sandbox.world import World
+from worker.support.clock import SystemClock
+
+
+async def serve_sandbox(*, folder: Path, first_port: int) -> None:
+    """Serves the world kept in `folder`, or the demo's own when there is none yet, and prints how to reach it."""
+    clock = SystemClock()
+    try:
+        world = World.load(folder, now=clock.now)
+    except FileNotFoundError:
+        world = World(now=clock.now)
+        own_plot(world)
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    ports = {name: first_port + offset for offset, name in enumerate(SERVICES)} if first_port else None
+    await serve(world, folder, ports, typer.echo)
