@@ -93,6 +93,7 @@ def portal_server(house: House, *, host: str, port: int) -> uvicorn.Server:
         public_url=settings.portal_url,
         server_key=settings.portal_key.get_secret_value().encode(),
         clock=house.clock,
+        contact=settings.factor_contact,
     )
     return _Server(
         uvicorn.Config(
@@ -104,6 +105,8 @@ def portal_server(house: House, *, host: str, port: int) -> uvicorn.Server:
             server_header=False,
             lifespan="off",
             ws="none",
+            proxy_headers=bool(settings.portal_trusted_proxies),
+            forwarded_allow_ips=settings.portal_trusted_proxies or None,
             timeout_graceful_shutdown=5,
         )
     )

@@ -113,6 +113,7 @@ class WorkerSettings(EnvFileSettings):
     portal_url: str
     portal_host: str = "127.0.0.1"
     portal_port: int = Field(default=8080, ge=0, le=65535)
+    portal_trusted_proxies: str = ""
     portal_key: SecretStr
     link_days: int = Field(default=90, ge=5, le=730)
     code_tries: int = Field(default=5, ge=1, le=20)
@@ -154,6 +155,8 @@ class WorkerSettings(EnvFileSettings):
             self.access_point_url and self.access_point_token.get_secret_value()
         ):
             faults.append("ACCESS_POINT=phoss_ap needs ACCESS_POINT_URL and ACCESS_POINT_TOKEN")
+        if self.smtp_user and self.smtp_security == "none":
+            faults.append("SMTP_USER needs SMTP_SECURITY=starttls or tls: the password would go in the clear")
         if self.print_house == "sftp":
             given = {
                 "SFTP_HOST": self.sftp_host,

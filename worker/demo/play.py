@@ -56,7 +56,7 @@ async def play(*, out: Path, invoices: Path | None) -> int:
     with (out / "worker.log.jsonl").open("w", encoding="utf-8") as lines:
         log.configure(style="json", level="info", stream=lines)
         async with AsyncExitStack() as stack:
-            sandbox = await stack.enter_async_context(Sandbox(world, folder=out, replica_lag=1.0, hold_seconds=8.0))
+            sandbox = await stack.enter_async_context(Sandbox(world, folder=out, replica_lag=1.0, hold_seconds=2.5))
             port = free_port()
             path = write_settings(out, sandbox, plot.clients, portal_port=port)
             settings, clients = read_settings(path)

@@ -94,7 +94,7 @@ async def _check(
         _park(db, row, Stop(error.reason, str(error)), now=now, summary=summary)
         return summary
     except Refused as error:
-        _park(db, row, Stop(ParkedReason.DOCUMENT_UNREADABLE, f"the ERP answered: {error.message}"), now=now,
+        _park(db, row, Stop(ParkedReason.DOCUMENT_UNREADABLE, f"{error.message}: {error.answer}"[:500]), now=now,
               summary=summary)  # fmt: skip
         return summary
     except OutsideError as error:

@@ -57,7 +57,9 @@ class AccessPoint:
         parts = _path_parts(request)
         if len(parts) != 8:
             return _bad("The path must be submit/{senderID}/{receiverID}/{docTypeID}/{processID}/{C1}.")
-        ids = _Ids(*(_without_scheme(part) for part in parts[3:7]))
+        sender, receiver, document_type, process = (_without_scheme(part) for part in parts[3:7])
+        # Participant identifiers are compared without regard to case (Peppol policy for identifiers).
+        ids = _Ids(sender.lower(), receiver.lower(), document_type, process)
         key = request.query_params.get("sbdhInstanceID") or str(uuid.uuid4())
         if not re.fullmatch(r"[A-Za-z0-9-]{1,100}", key):
             return _bad("The SBDH instance identifier is not valid.")
@@ -199,8 +201,8 @@ def _ids_in(content: bytes) -> _Ids | None:
         return None
     customization = root.findtext(f"{_CBC}CustomizationID") or ""
     return _Ids(
-        sender=f"{sender.get('schemeID')}:{sender.text or ''}".lower(),
-        receiver=f"{receiver.get('schemeID')}:{receiver.text or ''}".lower(),
+        sender=f"{sender.get('schemeID')}:{(sender.text or '').strip()}".lower(),
+        receiver=f"{receiver.get('schemeID')}:{(receiver.text or '').strip()}".lower(),
         document_type=f"{name.namespace}::{name.localname}##{customization}::2.1",
         process=root.findtext(f"{_CBC}ProfileID") or "",
     )
