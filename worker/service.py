@@ -182,7 +182,7 @@ def _clock(wake: asyncio.Event) -> AsyncIOScheduler:
 
 async def _work(house: House, settings: WorkerSettings, wake: asyncio.Event, stop: asyncio.Event, owner: str) -> None:
     """Waits to be woken, then does what is due, until told to stop. The clients' files are read anew each time."""
-    log = get_logger()
+    log, closed = get_logger(), None
     while True:
         await wake.wait()
         wake.clear()
@@ -190,7 +190,9 @@ async def _work(house: House, settings: WorkerSettings, wake: asyncio.Event, sto
             return
         now = house.clock.now()
         if not is_bank_day(oslo_date(now)):
-            log.info("day.closed", now=now.isoformat())
+            if closed != oslo_date(now):
+                log.info("day.closed", now=now.isoformat())
+            closed = oslo_date(now)
             continue
         clients, bad = await asyncio.to_thread(load_all_clients, settings)
         log_broken(bad)

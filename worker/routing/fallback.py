@@ -6,13 +6,13 @@ from datetime import datetime, time, timedelta
 
 from worker.model.channel import Channel
 from worker.model.journey import IllegalTransition
-from worker.model.parked import ParkedReason
-from worker.routing.choose import RoutingRules, next_channel
+from worker.model.parked import InvoiceWarning, ParkedReason
+from worker.routing.choose import EHF_DUTY_FROM, RoutingRules, next_channel
 from worker.routing.debtor import debtor_of
 from worker.store import deliveries, invoices, links
 from worker.store.database import Database
-from worker.store.keys import delivery_key
 from worker.store.isolation import isolated
+from worker.store.keys import delivery_key
 from worker.store.rows import DeliveryRow, InvoiceRow
 from worker.support.clock import oslo, oslo_date
 from worker.support.log import bound, get_logger
@@ -81,6 +81,10 @@ def _next(
         except IllegalTransition:  # opened at this very moment: nothing more to do
             summary.count("opened_meanwhile")
             return summary
+        if failed is Channel.EHF and oslo_date(now) >= EHF_DUTY_FROM:
+            found = {InvoiceWarning.EHF_DUTY: "EHF was refused, another channel took over"}
+            invoices.set_warnings(db, invoice.id, found, among=[], now=now)
+            log.warning("invoice.warning", warning=InvoiceWarning.EHF_DUTY)
         event = "delivery.unopened" if expire else "delivery.next_channel"
         log.info(event, channel=failed, next_channel=decision.channel)
         summary.count(f"next_{decision.channel}")

@@ -13,11 +13,12 @@ from worker.routing.choose import RoutingRules, choose, needs_lookup
 from worker.routing.debtor import debtor_of, terms_of
 from worker.store import invoices
 from worker.store.database import Database
-from worker.store.keys import delivery_key
 from worker.store.isolation import isolated
+from worker.store.keys import delivery_key
 from worker.support.clock import oslo_date
 from worker.support.log import bound, get_logger
 from worker.support.summary import Summary
+
 
 async def run(*, now: datetime, client: str, rules: RoutingRules, db: Database, lookup: ReachLookup) -> Summary:
     """Routes what is registered. The reason and what was passed over are stored with the decision."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -62,7 +63,8 @@ async def run(*, now: datetime, client: str, config: StampingConfig, db: Databas
     for row in invoices.in_state(db, client=client, state=JourneyState.CHECKED):
         with bound(invoice=row.id), isolated(db, row.id, now=now, summary=summary):
             try:
-                _stamp(row, now=now, config=config, db=db, documents=documents)
+                # Milliseconds to seconds of computing: in a thread, so that portal, heartbeat and signals go on.
+                await asyncio.to_thread(_stamp, row, now=now, config=config, db=db, documents=documents)
             except _Stopped as stop:
                 _park(db, row, stop.reason, str(stop), now, summary)
             except DocumentError as error:

@@ -26,6 +26,10 @@ def isolated(db: Database, invoice_id: int, *, now: datetime, summary: Summary) 
         yield
     except OperationalError:
         raise
+    except IllegalTransition:
+        # Another worker, or a person's command, has moved it meanwhile: theirs stands.
+        get_logger().warning("invoice.overtaken", invoice=invoice_id)
+        summary.count("overtaken")
     except Exception as error:  # noqa: BLE001 - the runner's one net, see above
         get_logger().error("invoice.unexpected", invoice=invoice_id, exc_info=error)
         summary.count("unexpected")
