@@ -127,6 +127,8 @@ async def _check(
         return summary
     stop = first_stop(arrival)
     if stop is not None or card is None:
+        if card is not None and row.debtor is None:  # the worklist names the debtor
+            invoices.keep(db, row.id, now=now, debtor=asdict(card))
         _park(db, row, stop or Stop(ParkedReason.CUSTOMER_NOT_FOUND, "no customer card"), now=now, summary=summary)
         return summary
 

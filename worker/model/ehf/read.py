@@ -26,7 +26,6 @@ from worker.model.document import (
 from worker.model.ehf.ids import (
     CREDIT_NOTE_TYPE_CODES,
     NAMESPACES,
-    NORWEGIAN_SCHEME,
     ROOTS,
     SELF_BILLED_TYPE_CODES,
 )
@@ -46,12 +45,15 @@ def read_document(content: bytes) -> Document:
 
 
 def seller_company_id(document: Document) -> str | None:
-    """Who the seller is, comparable with `party.company_id`: the legal entity's id, else the VAT number, else a
-    Norwegian endpoint. None when the document does not say."""
+    """Who the seller is, comparable with `party.company_id`: the legal entity's id, else the VAT number, else the
+    electronic address, else another identifier. None when the document does not say."""
     seller = document.seller
-    stated = [seller.company.value if seller.company else "", seller.vat_number]
-    if seller.endpoint and seller.endpoint.scheme == NORWEGIAN_SCHEME:
-        stated.append(seller.endpoint.value)
+    stated = [
+        seller.company.value if seller.company else "",
+        seller.vat_number,
+        seller.endpoint.value if seller.endpoint else "",
+        *(identifier.value for identifier in seller.identifiers),
+    ]
     return next((found for found in map(company_id, stated) if found), None)
 
 
