@@ -11,7 +11,7 @@ from worker.day import JOBS, Due, Job
 from worker.settings import ClientFile
 from worker.store import slots
 from worker.store.database import Database
-from worker.support.clock import Clock
+from worker.support.clock import Clock, Stopwatch
 from worker.support.log import bound, get_logger
 from worker.support.summary import Summary
 from worker.wiring import House, build_erp, steps_of
@@ -28,7 +28,7 @@ async def run_job(house: House, client: ClientFile, job: Job) -> Summary:
     """All of the job's steps for the client, in order. A step that fails is logged and the next ones still run:
     what it left behind is found again by the next slot."""
     log, total = get_logger(), Summary()
-    started = house.clock.now()
+    watch = Stopwatch()
     erp = build_erp(house, client)
     try:
         steps = steps_of(house, client, erp)
@@ -44,9 +44,8 @@ async def run_job(house: House, client: ClientFile, job: Job) -> Summary:
                     total.count("failed_steps")
     finally:
         await erp.aclose()
-    took = int((house.clock.now() - started).total_seconds() * 1000)
     level = log.warning if total.troubled or total["failed_steps"] else log.info
-    level("run.done", counts=dict(sorted(total.items())), duration_ms=took)
+    level("run.done", counts=dict(sorted(total.items())), duration_ms=watch.milliseconds)
     return total
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from time import monotonic
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -41,6 +42,17 @@ class TurnedClock:
         if now.tzinfo is None:
             raise ValueError("a clock is turned to an aware datetime")
         self._now = now.astimezone(UTC)
+
+
+class Stopwatch:
+    """How long something took, whatever the clock on the wall does."""
+
+    def __init__(self) -> None:
+        self._start = monotonic()
+
+    @property
+    def milliseconds(self) -> int:
+        return int((monotonic() - self._start) * 1000)
 
 
 def oslo(day: date, at: time) -> datetime:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, TextIO
@@ -81,9 +82,14 @@ def place(traceback: TracebackType | None) -> str:
 
 
 def _plain(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Ids and words as JSON values."""
-    return {key: value if isinstance(value, int | float | bool | list | dict) or value is None else str(value)
-            for key, value in event.items()}  # fmt: skip
+    """Ids and words as JSON values, instants in ISO 8601; what is not known is left out."""
+    return {key: _value(value) for key, value in event.items() if value is not None}
+
+
+def _value(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value if isinstance(value, int | float | list | dict) else str(value)
 
 
 _SHARED: list[Any] = [
