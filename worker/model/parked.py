@@ -12,6 +12,7 @@ class ParkedReason(StrEnum):
     DOCUMENT_UNREADABLE = "document_unreadable"
     DOCUMENT_HAS_DTD = "document_has_dtd"
     DOCUMENT_TYPE_UNKNOWN = "document_type_unknown"
+    DOCUMENT_IS_REMINDER = "document_is_reminder"
     DOCUMENT_SIGNED = "document_signed"
     NUMBER_MISMATCH = "number_mismatch"
     AMOUNT_MISMATCH = "amount_mismatch"
@@ -29,6 +30,8 @@ class ParkedReason(StrEnum):
     KID_TAKEN = "kid_taken"
     OLD_ACCOUNT_LEFT = "old_account_left"
     STAMPING_NOT_PROVEN = "stamping_not_proven"
+    ENDPOINT_MISMATCH = "endpoint_mismatch"
+    PDF_NOT_DRAWABLE = "pdf_not_drawable"
     REACH_UNKNOWN = "reach_unknown"
     NO_CHANNEL_LEFT = "no_channel_left"
     ATTEMPTS_EXHAUSTED = "attempts_exhausted"
@@ -56,7 +59,9 @@ PARKED: dict[ParkedReason, ParkedFacts] = {
     _R.DOCUMENT_HAS_DTD: ParkedFacts("factor", True, "the XML carries a DTD, which is never read",
         "ask the ERP's support for a document without one"),
     _R.DOCUMENT_TYPE_UNKNOWN: ParkedFacts("factor", True, "not a Peppol BIS Billing 3 invoice or credit note",
-        "handle it by hand: reminders, self-billing and other profiles are not stamped"),
+        "handle it by hand: self-billing and other profiles are not stamped"),
+    _R.DOCUMENT_IS_REMINDER: ParkedFacts("factor", True, "an EHF reminder (purring), which is no new claim",
+        "handle it by hand: the factor reminds; tell the client not to send reminders this way"),
     _R.DOCUMENT_SIGNED: ParkedFacts("factor", True, "the XML is signed; stamping would break the signature",
         "ask the client to send it unsigned"),
     _R.NUMBER_MISMATCH: ParkedFacts("factor", True, "list and document disagree on the invoice number",
@@ -87,10 +92,17 @@ PARKED: dict[ParkedReason, ParkedFacts] = {
         "the client numbers invoices and customers with digits only, then `retry`"),
     _R.KID_TAKEN: ParkedFacts("factor", False, "another invoice on this account already has the KID",
         "give the clients sharing the account different client numbers, then `retry`"),
-    _R.OLD_ACCOUNT_LEFT: ParkedFacts("client", False, "the client's own account number stands in the invoice's text",
-        "the client removes the account number from the text and makes the invoice anew"),
+    _R.OLD_ACCOUNT_LEFT: ParkedFacts("client", False,
+        "the client's own account number stands in the invoice's text or an attachment, or an attachment that may hold "
+        "it cannot be searched",
+        "the client removes the account number, or the locked or broken attachment, and makes the invoice anew"),
     _R.STAMPING_NOT_PROVEN: ParkedFacts("engineer", False, "the stamped XML or PDF does not agree with the original",
         "a fault in this program: report it with the invoice's id; nothing was sent"),
+    _R.ENDPOINT_MISMATCH: ParkedFacts("client", True, "the document's electronic address is not the party's",
+        "the client corrects the organisation number on its own or the customer card and makes the invoice anew"),
+    _R.PDF_NOT_DRAWABLE: ParkedFacts("factor", False,
+        "the PDF cannot be drawn: the logo is no image, a colour is wrong, an address is wider than its window",
+        "read the detail: mend the client's settings, or ask the client for a shorter text, then `retry`"),
     _R.REACH_UNKNOWN: ParkedFacts("factor", True, "whether the debtor can receive EHF cannot be found out now",
         "nothing: it is looked up again at the next intake"),
     _R.NO_CHANNEL_LEFT: ParkedFacts("factor", False, "the last channel refused the delivery",

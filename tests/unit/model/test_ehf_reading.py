@@ -232,6 +232,10 @@ def test_the_cap_on_size_and_a_large_document_below_it() -> None:
         (r"poacc:billing:3\.0<", "poacc:selfbilling:3.0<", ParkedReason.DOCUMENT_TYPE_UNKNOWN),
         (r"poacc:billing:3\.0<", "poacc:billing:3.0#conformant#urn:x<", ParkedReason.DOCUMENT_TYPE_UNKNOWN),
         (r"poacc:billing:01:1\.0<", "poacc:billing:02:1.0<", ParkedReason.DOCUMENT_TYPE_UNKNOWN),
+        (r"(poacc:billing:3\.0)<", r"\1#conformant#urn:fdc:anskaffelser.no:2019:ehf:reminder:3.0<",
+         ParkedReason.DOCUMENT_IS_REMINDER),
+        (r">urn:fdc:peppol\.eu:2017:poacc:billing:01:1\.0<",
+         ">urn:fdc:anskaffelser.no:2019:ehf:postaward:g3:06:1.0<", ParkedReason.DOCUMENT_IS_REMINDER),
         (r"<cbc:ProfileID>[^<]*</cbc:ProfileID>", "", ParkedReason.DOCUMENT_TYPE_UNKNOWN),
         (r">380<", ">389<", ParkedReason.DOCUMENT_TYPE_UNKNOWN),
         (r">380<", ">381<", ParkedReason.DOCUMENT_TYPE_UNKNOWN),
@@ -252,7 +256,7 @@ def test_the_cap_on_size_and_a_large_document_below_it() -> None:
         (r">NOK</cbc:DocumentCurrencyCode>", ">kr</cbc:DocumentCurrencyCode>", ParkedReason.DOCUMENT_UNREADABLE),
         (r"<cac:AccountingCustomerParty>.*</cac:AccountingCustomerParty>", "", ParkedReason.DOCUMENT_UNREADABLE),
     ],
-)
+)  # fmt: skip
 def test_a_document_with_one_fault(pattern: str, replacement: str, reason: ParkedReason) -> None:
     found, message = refused(changed(invoice(), pattern, replacement))
     assert found is reason
@@ -359,3 +363,7 @@ def test_documents_made_by_others(path: Path) -> None:
     assert read.lines
     assert read.payment
     assert seller_company_id(read)
+
+
+def test_self_billing_is_called_by_its_name() -> None:
+    assert "self-billing" in refused(changed(invoice(), "poacc:billing:3", "poacc:selfbilling:3"))[1]

@@ -33,6 +33,11 @@ DOCUMENT_TYPE_IDS: Final[dict[Kind, str]] = {
 
 NORWEGIAN_SCHEME: Final = "0192"  # ISO 6523 code of Norwegian organisation numbers
 
+# EHF reminder (purring) and Peppol self-billing use the same root elements; told apart to say what arrived.
+REMINDER_CUSTOMIZATION: Final = "urn:fdc:anskaffelser.no:2019:ehf:reminder:"
+REMINDER_PROFILE: Final = "urn:fdc:anskaffelser.no:2019:ehf:postaward:g3:06:"
+SELF_BILLING_CUSTOMIZATION: Final = "poacc:selfbilling:"
+
 # UNCL1001. Self-billed documents are made by the debtor; the other sets would contradict the root element.
 SELF_BILLED_TYPE_CODES: Final = frozenset({"261", "389", "527"})
 CREDIT_NOTE_TYPE_CODES: Final = frozenset({"81", "83", "381", "396", "532"})

@@ -11,7 +11,15 @@ from importlib import import_module
 from typing import Any, Final
 from xml.parsers import expat
 
-from worker.model.ehf.ids import CBC, CUSTOMIZATION_ID, PROFILE_ID, ROOTS
+from worker.model.ehf.ids import (
+    CBC,
+    CUSTOMIZATION_ID,
+    PROFILE_ID,
+    REMINDER_CUSTOMIZATION,
+    REMINDER_PROFILE,
+    ROOTS,
+    SELF_BILLING_CUSTOMIZATION,
+)
 from worker.model.parked import ParkedReason
 
 MAX_BYTES: Final = 20_000_000
@@ -143,9 +151,19 @@ def _refuse_other_documents(root: XmlElement) -> None:
     if root.tag not in ROOTS:
         name = re.sub(r"[^A-Za-z0-9]", "", str(root.tag).rpartition("}")[2])[:40]
         raise DocumentError(unknown, f"the root element is {name}, not a UBL Invoice or CreditNote")
+    stated = {
+        name: [str(element.xpath("string()")).strip() for element in root.findall(f"{{{CBC}}}{name}")]
+        for name in ("CustomizationID", "ProfileID")
+    }
+    customizations, profiles = stated["CustomizationID"], stated["ProfileID"]
+    if any(REMINDER_CUSTOMIZATION in text for text in customizations) or any(
+        text.startswith(REMINDER_PROFILE) for text in profiles
+    ):
+        raise DocumentError(ParkedReason.DOCUMENT_IS_REMINDER, "an EHF reminder, by its CustomizationID or ProfileID")
+    if any(SELF_BILLING_CUSTOMIZATION in text for text in customizations):
+        raise DocumentError(unknown, "CustomizationID is that of self-billing")
     for name, ours in (("CustomizationID", CUSTOMIZATION_ID), ("ProfileID", PROFILE_ID)):
-        found = root.findall(f"{{{CBC}}}{name}")
-        if len(found) != 1 or text_of(found[0]) != ours:
+        if stated[name] != [ours]:
             raise DocumentError(unknown, f"{name} is not that of Peppol BIS Billing 3.0")
 
 
