@@ -51,7 +51,7 @@ def client_status(db: Database, *, client: str) -> ClientStatus:
 
     def counts(column: Any, *where: Any, source: Any = invoices) -> dict[str, int]:
         rows = tx.execute(select(column, func.count()).select_from(source).where(own, *where).group_by(column))
-        return {str(key): count for key, count in sorted(rows.tuples(), key=lambda row: str(row[0]))}
+        return {str(key): count for key, count in sorted(rows, key=lambda row: str(row[0]))}
 
     with db.begin() as tx:
         return ClientStatus(
@@ -137,7 +137,7 @@ def story(db: Database, invoice_id: int) -> Story:
                     select(warnings.c.code, warnings.c.detail)
                     .where(warnings.c.invoice_id == invoice_id)
                     .order_by(warnings.c.code)
-                ).tuples()
+                )
             ],
             decisions=[
                 DecisionRow.of(r)
