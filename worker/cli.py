@@ -296,7 +296,10 @@ def _one(db: Database, reference: str) -> InvoiceRow:
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
-    return asyncio.run(work)
+    try:
+        return asyncio.run(work)
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
 
 
 def _fail(message: str, code: int) -> NoReturn:
