@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,22 +13,27 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+
+_MIGRATING = 4711_1503  # ours among the server's advisory locks; the same in every version
 
 
 class SchemaError(RuntimeError):
     """The database's schema is not the one this program was made for; the message says what to do."""
 
 
+class DatabaseUnusable(SchemaError):
+    """The database cannot be reached, read or written; the message says why, without the password."""
+
+
 class Database:
-    """An engine and nothing else. `url`: `sqlite:///path` or `postgresql+psycopg://…`."""
+    """An engine and nothing else; it connects when first used. `url`: `sqlite:///path` or `postgresql+psycopg://…`."""
 
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
         if self.url.get_backend_name() == "sqlite":
-            if self.url.database and self.url.database != ":memory:":
-                Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
             self.engine: Engine = create_engine(self.url, connect_args={"timeout": 10})
             event.listen(self.engine, "connect", _sqlite_connection)
             event.listen(self.engine, "begin", _sqlite_begin)
@@ -39,6 +46,23 @@ class Database:
         with self.engine.begin() as connection:
             yield connection
 
+    @contextmanager
+    def read(self) -> Generator[Connection]:
+        """One transaction that only reads: it waits for no writer, and on PostgreSQL writing in it is refused."""
+        with (
+            self.engine.connect().execution_options(reads_only=True, postgresql_readonly=True) as connection,
+            connection.begin(),
+        ):
+            yield connection
+
+    @property
+    def file(self) -> Path | None:
+        """The SQLite file; None when the database is something else."""
+        name = self.url.database
+        if self.url.get_backend_name() != "sqlite" or not name or name == ":memory:" or "uri" in self.url.query:
+            return None
+        return Path(name)
+
     def close(self) -> None:
         self.engine.dispose()
 
@@ -47,13 +71,29 @@ def _sqlite_connection(connection: Any, _record: Any) -> None:
     # The driver must not start transactions itself: a deferred one that later writes fails at once with SQLITE_BUSY.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON"):
+    for pragma in ("busy_timeout=10000", "synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
+    _sqlite_wal(cursor)
     cursor.close()
 
 
+def _sqlite_wal(cursor: Any) -> None:
+    # Turning a new file to WAL takes a lock that busy_timeout does not wait for.
+    for left in reversed(range(100)):
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or not left:
+                raise
+            time.sleep(0.1)
+        else:
+            return
+
+
 def _sqlite_begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    # Who will write takes the lock at once and waits for it here; who only reads sees one state and needs no lock.
+    reads_only = connection.get_execution_options().get("reads_only", False)
+    connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
 
 
 def _alembic_config() -> Config:
@@ -63,16 +103,21 @@ def _alembic_config() -> Config:
 
 
 def migrate(database: Database) -> str:
-    """Brings the schema to head; harmless when it is there already. Returns the revision.
+    """Brings the schema to head; harmless when it is there already, or when another worker does the same right now.
 
-    Raises SchemaError when the database is newer than the program.
+    Returns the revision. Raises SchemaError when the database is newer than the program, DatabaseUnusable.
     """
     config = _alembic_config()
-    _refuse_newer(database, config)
-    with database.engine.connect() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        connection.commit()
+    with _usable(database):
+        if database.file is not None:
+            database.file.parent.mkdir(parents=True, exist_ok=True)
+        _refuse_newer(current_revision(database), config)
+        with database.engine.connect() as connection:
+            if connection.dialect.name == "postgresql":  # SQLite's BEGIN IMMEDIATE lets one in at a time as it is
+                connection.execute(select(func.pg_advisory_xact_lock(_MIGRATING)))
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.commit()
     return head_revision()
 
 
@@ -84,26 +129,40 @@ def head_revision() -> str:
 
 
 def current_revision(database: Database) -> str | None:
-    with database.engine.connect() as connection:
+    """None: nothing has been made there yet. Raises DatabaseUnusable."""
+    if database.file is not None and not database.file.exists():
+        return None  # connecting would make an empty file
+    with _usable(database), database.engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
 
 
 def require_head(database: Database) -> None:
-    """Raises SchemaError unless the schema is exactly the program's."""
+    """Raises SchemaError unless the schema is exactly the program's, DatabaseUnusable unless it can be written."""
     current, head = current_revision(database), head_revision()
     if current == head:
         return
-    _refuse_newer(database, _alembic_config())
+    _refuse_newer(current, _alembic_config())
     raise SchemaError(
         f"the database is at revision {current or 'none'}, the program needs {head}: run `factoring-worker migrate`"
     )
 
 
-def _refuse_newer(database: Database, config: Config) -> None:
-    current = current_revision(database)
+def _refuse_newer(current: str | None, config: Config) -> None:
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if current is not None and current not in known:
         raise SchemaError(
             f"the database is at revision {current}, which this program does not know: it was migrated by a newer"
             " version. Run that version, or restore the backup taken before the upgrade."
         )
+
+
+@contextmanager
+def _usable(database: Database) -> Generator[None]:
+    """Turns the driver's error into words for the person who starts the program."""
+    try:
+        yield
+    except (DBAPIError, OSError) as error:
+        why = error.orig if isinstance(error, DBAPIError) else error.strerror
+        first_line = str(why).strip().partition("\n")[0]
+        url = database.url.render_as_string(hide_password=True)
+        raise DatabaseUnusable(f"the database {url} cannot be used: {first_line}") from error
