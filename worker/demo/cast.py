@@ -234,9 +234,7 @@ def document(invoice: DemoInvoice) -> bytes:
         client_kid="" if invoice.kind is Kind.CREDIT_NOTE else f"{invoice.number}0",
         note=invoice.note,
         credited_number=str(invoice.credits) if invoice.credits else "",
-        allowances=[BuilderAllowance(invoice.discount, "Stamkunde", vat_percent=Decimal(15))]
-        if invoice.discount
-        else (),
+        allowances=_discount(invoice.discount),
         payee=invoice.payee,
         embedded_pdf=invoice.embedded_pdf,
     )
