@@ -29,6 +29,11 @@ class AccountHunt:
         cores = sorted({found for found in map(core, accounts) if len(found) >= _SHORTEST})
         self._patterns = [_pattern(found) for found in cores]
 
+    @property
+    def on(self) -> bool:
+        """Whether there is anything to look for."""
+        return bool(self._patterns)
+
     def stands_in(self, text: str) -> bool:
         return any(pattern.search(text) for pattern in self._patterns)
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from worker.model.ehf import NAMESPACES, XmlElement
 from worker.stamping.accounts import AccountHunt
+from worker.stamping.searching import Unsearchable, searchable_text
 
 _PICTURES = frozenset({"application/pdf", "image/png", "image/jpeg"})
 _NAMED_AS_INVOICE = re.compile(r"faktura|invoice|kreditnota|credit[ _-]?note", re.IGNORECASE)
@@ -26,9 +27,10 @@ _NAMED_AS_MORE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedFile:
-    """One file. `reference` is the AdditionalDocumentReference that holds it."""
+    """One file. `reference` is the AdditionalDocumentReference that holds it, `element` the file in it."""
 
     reference: XmlElement
+    element: XmlElement
     reference_id: str
     description: str
     file_name: str
@@ -43,18 +45,9 @@ class EmbeddedFile:
     def is_pdf(self) -> bool:
         return self.mime_code == "application/pdf" or self.content.startswith(b"%PDF")
 
-    def searchable_text(self) -> str:
-        """What can be read without a program of its own: text files, and what a PDF does not compress."""
-        if self.is_pdf:
-            return self.content.decode("latin-1")
-        if self.mime_code.startswith("text/"):
-            if self.content.startswith((b"\xff\xfe", b"\xfe\xff")):
-                return self.content.decode("utf-16", "replace")
-            try:
-                return self.content.decode("utf-8")
-            except UnicodeDecodeError:
-                return self.content.decode("latin-1")
-        return ""
+    def holds(self, hunt: AccountHunt) -> bool:
+        """Whether an account of the hunt stands in what can be read of it. Raises Unsearchable."""
+        return hunt.on and hunt.stands_in(searchable_text(self.content, self.mime_code))
 
     def is_invoice_copy(self, number: str, hunt: AccountHunt) -> bool:
         """Whether this is the ERP's own picture of invoice `number`: by its id, its name, or an old account in it."""
@@ -62,13 +55,22 @@ class EmbeddedFile:
             return False
         name = f"{self.description} {self.file_name}"
         named = _NAMED_AS_INVOICE.search(name) is not None and not _NAMED_AS_MORE.search(name)
-        return self.reference_id == number or named or hunt.stands_in(self.searchable_text())
+        if named or self.reference_id == number:
+            return True
+        try:
+            return self.holds(hunt)
+        except Unsearchable:  # no copy by any sign; the hunt through what is sent on stops at it
+            return False
 
 
 def embedded_files(root: XmlElement) -> Iterator[EmbeddedFile]:
-    """Every embedded file. Raises ValueError when one is not base64: it could hold anything."""
+    """Every embedded file. Raises ValueError when one is not base64 or does not stand alone (UBL: one in each
+    reference): it could hold anything."""
     for reference in root.findall("cac:AdditionalDocumentReference", NAMESPACES):
-        for embedded in reference.findall("cac:Attachment/cbc:EmbeddedDocumentBinaryObject", NAMESPACES):
+        found = reference.findall("cac:Attachment/cbc:EmbeddedDocumentBinaryObject", NAMESPACES)
+        if len(found) > 1:
+            raise ValueError("two files are embedded in one reference")
+        for embedded in found:
             encoded = re.sub(r"\s", "", embedded.xpath("string()"))
             try:
                 content = base64.b64decode(encoded, validate=True)
@@ -76,6 +78,7 @@ def embedded_files(root: XmlElement) -> Iterator[EmbeddedFile]:
                 raise ValueError("an embedded file is not base64") from None
             yield EmbeddedFile(
                 reference=reference,
+                element=embedded,
                 reference_id=_text(reference, "cbc:ID"),
                 description=_text(reference, "cbc:DocumentDescription"),
                 file_name=(embedded.get("filename") or "").strip(),

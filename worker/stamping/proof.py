@@ -6,23 +6,30 @@ of both trees with the stamped nodes taken out, then looks at those nodes one by
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Sequence
+
 from worker.model.ehf import NAMESPACES, NORWEGIAN_SCHEME, XmlElement, etree, parse, read_document
 from worker.stamping.accounts import AccountHunt
+from worker.stamping.attachments import EmbeddedFile
 from worker.stamping.tree import remove
 from worker.stamping.ubl import (
-    CREDIT_TRANSFER,
     FACTORED_TYPE_CODES,
-    SEPA_CREDIT_TRANSFER,
+    EmbeddedInvoice,
     StampConfig,
     factor_is_seller,
     invoice_copies,
     kept_due_date,
     old_account_left,
     old_accounts,
+    payment_code,
+    pays_by_iban,
+    picture_name,
     texts,
 )
 
 _STAMPED = ("cbc:Note", "cac:PayeeParty", "cac:PaymentMeans")
+_FILE = "cac:Attachment/cbc:EmbeddedDocumentBinaryObject"
 _TYPE_CODES = ("cbc:InvoiceTypeCode", "cbc:CreditNoteTypeCode")
 
 
@@ -30,8 +37,8 @@ class NotProven(ValueError):
     """The stamped document is not the original with our stamp. The message names the element, never its content."""
 
 
-def prove(original: bytes, stamped: bytes, config: StampConfig) -> None:
-    """Raises NotProven unless `stamped` is `original` stamped with `config` and nothing else."""
+def prove(original: bytes, stamped: bytes, config: StampConfig, *, picture: bytes | None = None) -> None:
+    """Raises NotProven unless `stamped` is `original` stamped with `config` (and `picture`) and nothing else."""
     try:
         before = parse(original, keep_everything=True)
         after = parse(stamped, keep_everything=True)
@@ -45,10 +52,32 @@ def prove(original: bytes, stamped: bytes, config: StampConfig) -> None:
     _prove_note(before, after, config)
     _prove_payee(before, after, config)
     _prove_type_code(before, after, config)
-    for copy in invoice_copies(before, config, hunt):
-        if copy.reference.getparent() is not None:
-            remove(copy.reference)
+    _prove_copies(before, after, config, invoice_copies(before, config, hunt), picture)
     _demand(_rest(before) == _rest(after), "something outside the stamped elements has changed")
+
+
+def _prove_copies(
+    before: XmlElement, after: XmlElement, config: StampConfig, copies: Sequence[EmbeddedFile], picture: bytes | None
+) -> None:
+    """Each copy is gone; the first is our own drawing instead when that is set and given. Evens `before` and `after`
+    out, for what is left of them to be compared."""
+    kept = copies[:1] if picture is not None and config.embedded_invoice == EmbeddedInvoice.REPLACE else ()
+    for copy in copies[len(kept) :]:
+        remove(copy.reference)
+    path = "cac:AdditionalDocumentReference"
+    for copy in kept:
+        place = before.findall(path, NAMESPACES).index(copy.reference)
+        references = after.findall(path, NAMESPACES)
+        found = references[place].findall(_FILE, NAMESPACES) if place < len(references) else []
+        _demand(len(found) == 1, "the invoice's own picture does not stand in its place")
+        expected = {"filename": picture_name(before, copy), "mimeCode": "application/pdf"}
+        same = found[0].text == base64.b64encode(picture or b"").decode("ascii") and not len(found[0])
+        others = {name: value for name, value in copy.element.attrib.items() if name not in expected}
+        _demand(same and dict(found[0].attrib) == others | expected, "the invoice's own picture is not the one drawn")
+        for element in (copy.element, found[0]):
+            tail = element.tail
+            element.clear()
+            element.tail = tail
 
 
 def _payable(content: bytes) -> tuple[object, ...]:
@@ -65,10 +94,10 @@ def _prove_payment(before: XmlElement, after: XmlElement, config: StampConfig) -
     means = after.findall("cac:PaymentMeans", NAMESPACES)
     _demand(len(means) == 1, "PaymentMeans does not stand exactly once")
     due_date = kept_due_date(before)
-    in_euro = texts(before, "cbc:DocumentCurrencyCode") == ["EUR"]
-    account = [config.iban, *([config.bic] if config.bic else [])] if config.use_iban else [config.account]
+    by_iban = pays_by_iban(before, config)
+    account = [config.iban, *([config.bic] if config.bic else [])] if by_iban else [config.account]
     expected = [
-        ("PaymentMeansCode", SEPA_CREDIT_TRANSFER if config.use_iban and in_euro else CREDIT_TRANSFER, ""),
+        ("PaymentMeansCode", payment_code(before, config), ""),
         *([("PaymentDueDate", due_date, "")] if due_date else []),
         *([("PaymentID", config.kid, "")] if config.kid else []),
         *(("ID", value, "") for value in account),

@@ -6,18 +6,20 @@ note, the factor as payee, the factor's account. Exactly those nodes are written
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
 from enum import StrEnum
 
 from stdnum.no import iban as iban_rule
 from stdnum.no import kontonr as account_rule
 
-from worker.model.document import Kind
+from worker.model.document import Kind, pdf_file_name
 from worker.model.ehf import CBC, NAMESPACES, NORWEGIAN_SCHEME, ROOTS, DocumentError, XmlElement, etree, parse
 from worker.model.parked import ParkedReason
 from worker.model.party import company_id, organisation_number
 from worker.stamping.accounts import AccountHunt, core
 from worker.stamping.attachments import EmbeddedFile, embedded_files
+from worker.stamping.searching import Unsearchable
 from worker.stamping.tree import cac, cbc, insert_in_order, remove
 
 CREDIT_TRANSFER = "30"  # UNCL4461; ERPs still write 31, a debit transfer
@@ -34,15 +36,24 @@ class EmbeddedInvoice(StrEnum):
     """What to do with the ERP's own picture of the invoice inside the XML."""
 
     DROP = "drop"
+    REPLACE = "replace"  # by our own drawing
     KEEP = "keep"
+
+
+class PaymentAccount(StrEnum):
+    """How the factor's account is written: 11 digits, IBAN, or IBAN only where a payer abroad needs it."""
+
+    BBAN = "bban"
+    IBAN = "iban"
+    IBAN_ABROAD = "iban_abroad"  # a buyer outside Norway, or another currency than NOK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StampConfig:
     """What is put on one document.
 
-    `account` is 11 digits; with `use_iban` the document carries `iban` and `bic` instead. `kid` None: no PaymentID.
-    Raises ValueError when account, IBAN, organisation number or notice cannot be right.
+    `account` is 11 digits; `payment_account` says when the document carries `iban` and `bic` instead. `kid` None: no
+    PaymentID. Raises ValueError when account, IBAN, organisation number or notice cannot be right.
     """
 
     factor_name: str
@@ -50,7 +61,7 @@ class StampConfig:
     account: str
     iban: str = ""
     bic: str = ""
-    use_iban: bool = False
+    payment_account: PaymentAccount = PaymentAccount.BBAN
     kid: str | None = None
     notice: str
     type_codes_factored: bool = False
@@ -68,7 +79,7 @@ class StampConfig:
             ),
             "iban is not that of the account": bool(self.iban)
             and not (iban_rule.is_valid(self.iban) and core(self.iban) == self.account),
-            "use_iban without iban": self.use_iban and not self.iban,
+            "payment_account without iban": self.payment_account != PaymentAccount.BBAN and not self.iban,
             "kid is neither None nor 4–25 digits": self.kid is not None
             and not (4 <= len(self.kid) <= 25 and self.kid.isascii() and self.kid.isdecimal()),
             "notice is empty": not self.notice.strip(),
@@ -79,35 +90,55 @@ class StampConfig:
 
 @dataclass(frozen=True, slots=True)
 class Stamped:
-    """The stamped bytes, and what was taken away: accounts and KIDs as they stood, labels of dropped attachments."""
+    """The stamped bytes, and what was taken away: accounts and KIDs as they stood, labels of dropped attachments.
+
+    `wants_picture`: a copy was recognised that is to be replaced, and no picture was given yet. Draw the PDF from
+    `xml`, then stamp the original again with it.
+    """
 
     xml: bytes
     removed_accounts: tuple[str, ...]
     removed_kids: tuple[str, ...]
     dropped_attachments: tuple[str, ...]
+    wants_picture: bool = False
 
 
-def stamp(content: bytes, config: StampConfig) -> Stamped:
-    """Stamp one document. The same bytes and config give the same bytes; stamping twice gives what once did.
+def stamp(content: bytes, config: StampConfig, *, picture: bytes | None = None) -> Stamped:
+    """Stamp one document. The same arguments give the same bytes; stamping twice gives what once did.
+
+    `picture`: our own PDF of the stamped document; with EmbeddedInvoice.REPLACE it takes the place of the first
+    recognised copy, under the copy's id and description, and further copies are dropped. Without it, or with DROP, all
+    are.
 
     Raises DocumentError for what is not an unsigned BIS Billing 3 document, StampError for another payee
-    (OTHER_PAYEE), an old account left in text or attachments (OLD_ACCOUNT_LEFT), and embedded files that cannot be
-    looked into (DOCUMENT_UNREADABLE).
+    (OTHER_PAYEE), an old account left in text or attachments or an attachment that cannot be searched for it
+    (OLD_ACCOUNT_LEFT), and embedded files that are not base64 (DOCUMENT_UNREADABLE).
     """
     root = parse(content, keep_everything=True)
     _refuse_other_payee(root, config)
     accounts = old_accounts(root, config)
     kids = tuple(dict.fromkeys(kid for kid in texts(root, "cac:PaymentMeans/cbc:PaymentID") if kid != config.kid))
     hunt = AccountHunt(accounts)
-    dropped = _drop_invoice_copies(root, config, hunt)
+    copies = invoice_copies(root, config, hunt)
+    replaces = bool(copies) and config.embedded_invoice == EmbeddedInvoice.REPLACE
+    if replaces and picture is not None:
+        _put_picture(root, copies[0], picture)
+    for copy in copies[1:] if replaces and picture is not None else copies:
+        remove(copy.reference)
     _write_payment_means(root, config)
     _write_note(root, config)
     _write_payee(root, config)
     _write_type_code(root, config)
-    if old_account_left(root, hunt):
-        raise StampError(ParkedReason.OLD_ACCOUNT_LEFT, "an old account number stands in the text or an attachment")
+    if place := old_account_left(root, hunt):
+        raise StampError(ParkedReason.OLD_ACCOUNT_LEFT, place)
     body = etree.tostring(root.getroottree(), encoding="UTF-8", xml_declaration=False)
-    return Stamped(b'<?xml version="1.0" encoding="UTF-8"?>\n' + bytes(body).strip() + b"\n", accounts, kids, dropped)
+    return Stamped(
+        xml=b'<?xml version="1.0" encoding="UTF-8"?>\n' + bytes(body).strip() + b"\n",
+        removed_accounts=accounts,
+        removed_kids=kids,
+        dropped_attachments=tuple(copy.label for copy in copies),
+        wants_picture=replaces and picture is None,
+    )
 
 
 def texts(root: XmlElement, path: str) -> list[str]:
@@ -122,8 +153,11 @@ def old_accounts(root: XmlElement, config: StampConfig) -> tuple[str, ...]:
     return tuple(dict.fromkeys(account for account in stated if core(account) != config.account))
 
 
-def old_account_left(root: XmlElement, hunt: AccountHunt) -> bool:
-    """Whether an account of the hunt still stands in any text, attribute, comment or searchable attachment."""
+def old_account_left(root: XmlElement, hunt: AccountHunt) -> str:
+    """Where an account of the hunt still stands, in words: any text, attribute, comment or attachment; empty when
+    nowhere. An attachment that cannot be searched may hold it, and so counts as one that does."""
+    if not hunt.on:
+        return ""
     read, aside = list[str](), list[str]()
     for node in root.iter():
         if not isinstance(node.tag, str):  # a comment or instruction: the reader sees the text around it as one
@@ -133,11 +167,15 @@ def old_account_left(root: XmlElement, hunt: AccountHunt) -> bool:
         aside += (node.tail or "", *node.attrib.values())
         if node.tag != _EMBEDDED_FILE:  # searched by itself, decoded
             read.append("\x00" + (node.text or ""))
-    return (
-        hunt.stands_in("".join(read))
-        or hunt.stands_in("\x00".join(aside))
-        or any(hunt.stands_in(file.searchable_text()) for file in _embedded(root))
-    )
+    if hunt.stands_in("".join(read)) or hunt.stands_in("\x00".join(aside)):
+        return "an old account number stands in the text"
+    for position, file in enumerate(_embedded(root), start=1):
+        try:
+            if file.holds(hunt):
+                return f"an old account number stands in attachment {position}"
+        except Unsearchable as error:
+            return f"attachment {position} may hold an old account number: {error}"
+    return ""
 
 
 def factor_is_seller(root: XmlElement, config: StampConfig) -> bool:
@@ -147,7 +185,7 @@ def factor_is_seller(root: XmlElement, config: StampConfig) -> bool:
 
 
 def invoice_copies(root: XmlElement, config: StampConfig, hunt: AccountHunt) -> list[EmbeddedFile]:
-    """The embedded pictures of the invoice that are not to be sent on."""
+    """The embedded pictures of the invoice that are not to be sent on as they are."""
     if config.embedded_invoice == EmbeddedInvoice.KEEP:
         return []
     number = next(iter(texts(root, "cbc:ID")), "")
@@ -194,11 +232,34 @@ def _refuse_other_payee(root: XmlElement, config: StampConfig) -> None:
             raise StampError(ParkedReason.OTHER_PAYEE, "PayeeParty names another than seller and factor")
 
 
-def _drop_invoice_copies(root: XmlElement, config: StampConfig, hunt: AccountHunt) -> tuple[str, ...]:
-    copies = invoice_copies(root, config, hunt)
-    for reference in dict.fromkeys(file.reference for file in copies):
-        remove(reference)
-    return tuple(file.label for file in copies)
+def picture_name(root: XmlElement, copy: EmbeddedFile) -> str:
+    """The file name under which our drawing stands: the copy's own when it names a PDF."""
+    number = next(iter(texts(root, "cbc:ID")), "")
+    return copy.file_name if copy.file_name.lower().endswith(".pdf") else pdf_file_name(ROOTS[root.tag], number)
+
+
+def _put_picture(root: XmlElement, copy: EmbeddedFile, picture: bytes) -> None:
+    element = copy.element
+    for child in list(element):  # comments between pieces of base64
+        element.remove(child)
+    element.text = base64.b64encode(picture).decode("ascii")
+    element.set("filename", picture_name(root, copy))
+    element.set("mimeCode", "application/pdf")
+
+
+def pays_by_iban(root: XmlElement, config: StampConfig) -> bool:
+    """Whether this document carries IBAN and BIC."""
+    if config.payment_account == PaymentAccount.IBAN_ABROAD:
+        countries = texts(root, "cac:AccountingCustomerParty/cac:Party/cac:PostalAddress/cac:Country/*")
+        at_home = all(country.upper() == "NO" for country in countries)
+        return not at_home or texts(root, "cbc:DocumentCurrencyCode") != ["NOK"]
+    return config.payment_account == PaymentAccount.IBAN
+
+
+def payment_code(root: XmlElement, config: StampConfig) -> str:
+    """58 for IBAN in euro, else 30 (UNCL4461): 58 is a SEPA transfer, which only euro can be."""
+    in_euro = texts(root, "cbc:DocumentCurrencyCode") == ["EUR"]
+    return SEPA_CREDIT_TRANSFER if in_euro and pays_by_iban(root, config) else CREDIT_TRANSFER
 
 
 def kept_due_date(root: XmlElement) -> str:
@@ -212,12 +273,11 @@ def _write_payment_means(root: XmlElement, config: StampConfig) -> None:
     due_date = kept_due_date(root)
     for old in root.findall("cac:PaymentMeans", NAMESPACES):
         remove(old)
-    in_euro = texts(root, "cbc:DocumentCurrencyCode") == ["EUR"]
-    code = SEPA_CREDIT_TRANSFER if config.use_iban and in_euro else CREDIT_TRANSFER
-    account = cac("PayeeFinancialAccount", cbc("ID", config.iban if config.use_iban else config.account))
-    if config.use_iban and config.bic:
+    by_iban = pays_by_iban(root, config)
+    account = cac("PayeeFinancialAccount", cbc("ID", config.iban if by_iban else config.account))
+    if by_iban and config.bic:  # never with an 11-digit account
         account.append(cac("FinancialInstitutionBranch", cbc("ID", config.bic)))
-    means = cac("PaymentMeans", cbc("PaymentMeansCode", code))
+    means = cac("PaymentMeans", cbc("PaymentMeansCode", payment_code(root, config)))
     if due_date:
         means.append(cbc("PaymentDueDate", due_date))
     if config.kid:

@@ -1,17 +1,20 @@
 """The proof must see every change that stamping did not make: each test tampers with one thing."""
 
+import base64
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
 import pytest
 
+from tests.golden.files import pdf
 from worker.model.document import Kind
 from worker.model.party import PostalAddress
 from worker.sandbox.ehf_builder import BuilderAttachment, BuilderLine, BuilderParty, build_ehf
 from worker.stamping.proof import NotProven, prove
-from worker.stamping.ubl import StampConfig, stamp
+from worker.stamping.ubl import EmbeddedInvoice, PaymentAccount, StampConfig, stamp
 
 CONFIG = StampConfig(
     factor_name="Nordlys Factoring AS",
@@ -26,7 +29,9 @@ TIMES = BuilderAttachment("T", "timer.csv", "text/csv", b"1;7,5")
 PICTURE = BuilderAttachment("1001", "Faktura_1001.pdf", "application/pdf", b"%PDF-1.4")
 
 
-def document(kind: Kind = Kind.INVOICE, note: str = "Takk") -> bytes:
+def document(
+    kind: Kind = Kind.INVOICE, note: str = "Takk", files: Sequence[BuilderAttachment] = (PICTURE, TIMES)
+) -> bytes:
     return build_ehf(
         kind=kind,
         number="1001",
@@ -38,7 +43,7 @@ def document(kind: Kind = Kind.INVOICE, note: str = "Takk") -> bytes:
         client_account="15032080119",
         client_kid="998877665",
         note=note,
-        attachments=[PICTURE, TIMES],
+        attachments=files,
     )
 
 
@@ -101,8 +106,8 @@ def test_the_original_itself_is_not_a_stamped_document() -> None:
     "other",
     [
         {"kid": "234567676"}, {"kid": None}, {"notice": "Kravet er pantsatt."}, {"factor_name": "Annen Factoring AS"},
-        {"factor_organisation_number": "923609016"}, {"use_iban": True}, {"type_codes_factored": True},
-        {"account": "60050612344", "iban": ""}, {"embedded_invoice": "keep"},
+        {"factor_organisation_number": "923609016"}, {"payment_account": PaymentAccount.IBAN},
+        {"type_codes_factored": True}, {"account": "60050612344", "iban": ""}, {"embedded_invoice": "keep"},
     ],
 )  # fmt: skip
 def test_a_stamp_of_another_config_is_not_proven(other: dict[str, object]) -> None:
@@ -110,3 +115,29 @@ def test_a_stamp_of_another_config_is_not_proven(other: dict[str, object]) -> No
     xml = stamp(original, CONFIG).xml
     with pytest.raises(NotProven):
         prove(original, xml, replace(CONFIG, **other))
+
+
+REPLACED = replace(CONFIG, embedded_invoice=EmbeddedInvoice.REPLACE)
+DRAWN = pdf("Fra faktoren")
+REPLACE_TAMPERED = [
+    (r'(filename="Faktura_1001.pdf">)[^<]*', r"\g<1>" + base64.b64encode(pdf("Fra en annen")).decode(), "not the one drawn"),
+    (r'mimeCode="application/pdf" filename', 'mimeCode="image/png" filename', "not the one drawn"),
+    (r'filename="Faktura_1001.pdf"', 'filename="annen.pdf"', "not the one drawn"),
+    (r'filename="Faktura_1001.pdf">', 'filename="Faktura_1001.pdf" uri="x">', "not the one drawn"),
+    (r"<cbc:DocumentDescription>Faktura 1001<", "<cbc:DocumentDescription>Faktura 1002<", "outside"),
+    (r"<cac:AdditionalDocumentReference>.*</cac:AdditionalDocumentReference>", "", "in its place"),
+]
+
+
+@pytest.mark.parametrize(("pattern", "replacement", "said"), REPLACE_TAMPERED)
+def test_any_other_picture_than_the_drawn_one_is_seen(pattern: str, replacement: str, said: str) -> None:
+    picture = replace(PICTURE, description="Faktura 1001")
+    original = document(files=(picture, TIMES))
+    xml = stamp(original, REPLACED, picture=DRAWN).xml
+    prove(original, xml, REPLACED, picture=DRAWN)
+    text, count = re.subn(pattern, replacement, xml.decode(), count=1, flags=re.DOTALL)
+    assert count == 1
+    with pytest.raises(NotProven, match=said):
+        prove(original, text.encode(), REPLACED, picture=DRAWN)
+    with pytest.raises(NotProven):
+        prove(original, xml, REPLACED)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.golden.files import pdf
 from worker.model.document import Identifier, Kind, PaymentTarget
 from worker.model.ehf import DocumentError, read_document
 from worker.model.parked import ParkedReason
@@ -23,7 +24,7 @@ from worker.sandbox.ehf_builder import (
     build_ehf,
 )
 from worker.stamping.proof import prove
-from worker.stamping.ubl import EmbeddedInvoice, StampConfig, StampError, stamp
+from worker.stamping.ubl import EmbeddedInvoice, PaymentAccount, StampConfig, StampError, stamp
 
 SELLER = BuilderParty("Fjord Bygg AS", "923609016", PostalAddress("Storgata 1", "", "0155", "Oslo", "NO"))
 BUYER = BuilderParty("Ødegård Rør AS", "974760673", PostalAddress("Havnegata 2", "", "5003", "Bergen", "NO"))
@@ -38,7 +39,7 @@ CONFIG = StampConfig(
     kid="123456782",
     notice="Kravet er overdratt til Nordlys Factoring AS.",
 )
-BY_IBAN = replace(CONFIG, use_iban=True)
+BY_IBAN = replace(CONFIG, payment_account=PaymentAccount.IBAN)
 
 
 def invoice(**changes: object) -> bytes:
@@ -138,6 +139,23 @@ def test_payment_by_iban(currency: str, code: str) -> None:
     assert without_bic.payment == (PaymentTarget(code, "NO9386011117947", "123456782"),)
 
 
+SWEDE = replace(BUYER, address=PostalAddress("Sveavägen 4", "", "111 34", "Stockholm", "SE"))
+
+
+@pytest.mark.parametrize(
+    ("buyer", "currency", "expected"),
+    [
+        (BUYER, "NOK", PaymentTarget("30", "86011117947", "123456782")),
+        (BUYER, "EUR", PaymentTarget("58", "NO9386011117947", "123456782", "DNBANOKK")),
+        (SWEDE, "NOK", PaymentTarget("30", "NO9386011117947", "123456782", "DNBANOKK")),
+        (SWEDE, "EUR", PaymentTarget("58", "NO9386011117947", "123456782", "DNBANOKK")),
+    ],
+)
+def test_iban_only_where_a_payer_abroad_needs_it(buyer: BuilderParty, currency: str, expected: PaymentTarget) -> None:
+    abroad = replace(CONFIG, payment_account=PaymentAccount.IBAN_ABROAD)
+    assert read_document(stamped(invoice(buyer=buyer, currency=currency), abroad)).payment == (expected,)
+
+
 def test_every_old_payment_means_goes() -> None:
     second = """<cac:PaymentMeans><cbc:PaymentMeansCode>31</cbc:PaymentMeansCode><cac:PayeeFinancialAccount>
       <cbc:ID>NO93 8601 1117 947</cbc:ID></cac:PayeeFinancialAccount></cac:PaymentMeans><cac:PaymentMeans>
@@ -228,10 +246,6 @@ def test_other_numbers_do_not_stop_it(harmless: str) -> None:
     assert harmless in read_document(stamped(invoice(note=harmless))).notes[0]
 
 
-def pdf(text: str) -> bytes:
-    return b"%PDF-1.4\nBT (" + text.encode() + b") Tj ET\n%%EOF"
-
-
 @pytest.mark.parametrize(
     ("file", "dropped"),
     [
@@ -301,7 +315,8 @@ def test_a_document_in_another_encoding_becomes_utf8() -> None:
     "fault",
     [
         {"account": "86011117948"}, {"account": "8601 11 17947"}, {"account": ""}, {"iban": "NO9386011117948"},
-        {"iban": "NO5015032080119"}, {"iban": "", "use_iban": True}, {"factor_organisation_number": "999999998"},
+        {"iban": "NO5015032080119"}, {"iban": "", "payment_account": PaymentAccount.IBAN},
+        {"iban": "", "payment_account": PaymentAccount.IBAN_ABROAD}, {"factor_organisation_number": "999999998"},
         {"factor_organisation_number": "NO999999999MVA"}, {"factor_name": " "}, {"notice": " "}, {"kid": ""},
         {"kid": "123"}, {"kid": "1000005-"}, {"kid": "1" * 26},
     ],
