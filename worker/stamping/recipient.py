@@ -9,7 +9,7 @@ from worker.stamping.pdf.countries import country_name
 
 def recipient_lines(document: Document, card_address: PostalAddress) -> tuple[str, ...]:
     """From the document's buyer; the customer card's address when the document's own is incomplete (a card mended
-    after the ERP made the document). Posten's rules: no empty lines, postal code and place last, country abroad only."""
+    after the ERP made the document). Posten's rules: no empty lines, postal code and place last, country abroad."""
     address = document.buyer.address if document.buyer.address.complete else card_address
     code = address.postal_code.strip().removeprefix("NO-").removeprefix("NO")
     lines = [document.buyer.display_name, address.line1, address.line2, f"{code} {address.city}"]

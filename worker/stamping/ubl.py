@@ -247,13 +247,18 @@ def _put_picture(root: XmlElement, copy: EmbeddedFile, picture: bytes) -> None:
     element.set("mimeCode", "application/pdf")
 
 
-def pays_by_iban(root: XmlElement, config: StampConfig) -> bool:
-    """Whether this document carries IBAN and BIC."""
+def by_iban(config: StampConfig, *, country: str, currency: str) -> bool:
+    """Whether a document for a buyer in `country` (empty: Norway) in `currency` carries IBAN and BIC."""
     if config.payment_account == PaymentAccount.IBAN_ABROAD:
-        countries = texts(root, "cac:AccountingCustomerParty/cac:Party/cac:PostalAddress/cac:Country/*")
-        at_home = all(country.upper() == "NO" for country in countries)
-        return not at_home or texts(root, "cbc:DocumentCurrencyCode") != ["NOK"]
+        return country.upper() not in ("", "NO") or currency != "NOK"
     return config.payment_account == PaymentAccount.IBAN
+
+
+def pays_by_iban(root: XmlElement, config: StampConfig) -> bool:
+    """The same, asked of the document."""
+    path = "cac:AccountingCustomerParty/cac:Party/cac:PostalAddress/cac:Country/cbc:IdentificationCode"
+    country = next(iter(texts(root, path)), "")
+    return by_iban(config, country=country, currency=next(iter(texts(root, "cbc:DocumentCurrencyCode")), ""))
 
 
 def payment_code(root: XmlElement, config: StampConfig) -> str:
@@ -273,9 +278,9 @@ def _write_payment_means(root: XmlElement, config: StampConfig) -> None:
     due_date = kept_due_date(root)
     for old in root.findall("cac:PaymentMeans", NAMESPACES):
         remove(old)
-    by_iban = pays_by_iban(root, config)
-    account = cac("PayeeFinancialAccount", cbc("ID", config.iban if by_iban else config.account))
-    if by_iban and config.bic:  # never with an 11-digit account
+    with_iban = pays_by_iban(root, config)
+    account = cac("PayeeFinancialAccount", cbc("ID", config.iban if with_iban else config.account))
+    if with_iban and config.bic:  # never with an 11-digit account
         account.append(cac("FinancialInstitutionBranch", cbc("ID", config.bic)))
     means = cac("PaymentMeans", cbc("PaymentMeansCode", payment_code(root, config)))
     if due_date:

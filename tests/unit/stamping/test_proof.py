@@ -119,8 +119,9 @@ def test_a_stamp_of_another_config_is_not_proven(other: dict[str, object]) -> No
 
 REPLACED = replace(CONFIG, embedded_invoice=EmbeddedInvoice.REPLACE)
 DRAWN = pdf("Fra faktoren")
+ANOTHER = base64.b64encode(pdf("Fra en annen")).decode()
 REPLACE_TAMPERED = [
-    (r'(filename="Faktura_1001.pdf">)[^<]*', r"\g<1>" + base64.b64encode(pdf("Fra en annen")).decode(), "not the one drawn"),
+    (r'(filename="Faktura_1001.pdf">)[^<]*', rf"\g<1>{ANOTHER}", "not the one drawn"),
     (r'mimeCode="application/pdf" filename', 'mimeCode="image/png" filename', "not the one drawn"),
     (r'filename="Faktura_1001.pdf"', 'filename="annen.pdf"', "not the one drawn"),
     (r'filename="Faktura_1001.pdf">', 'filename="Faktura_1001.pdf" uri="x">', "not the one drawn"),
