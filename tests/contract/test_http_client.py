@@ -6,9 +6,17 @@ import asyncio
 import contextlib
 import gzip
 import logging
+import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from worker.support.http import MAX_CALLS, AnswerLost, AnswerTooLarge, HttpClient, HttpResponse, NotSent, Timeouts
 
@@ -20,7 +28,7 @@ QUICK = Timeouts(connect=2.0, read=0.3, write=2.0, pool=0.3, total=5.0)
 
 
 @contextlib.asynccontextmanager
-async def server(handler: Handler) -> AsyncGenerator[str]:
+async def server(handler: Handler, *, tls: ssl.SSLContext | None = None) -> AsyncGenerator[str]:
     """Reads a request's head, hands over to `handler`, closes the connection. Gives the origin."""
 
     async def on_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -36,9 +44,9 @@ async def server(handler: Handler) -> AsyncGenerator[str]:
 
     connections: set[asyncio.Task[None]] = set()
 
-    listening = await asyncio.start_server(on_connection, "127.0.0.1", 0)
+    listening = await asyncio.start_server(on_connection, "127.0.0.1", 0, ssl=tls)
     try:
-        yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+        yield f"http{'s' if tls else ''}://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
     finally:
         listening.close()
         await asyncio.gather(*connections)  # a handler may still be on its way out
@@ -223,6 +231,48 @@ async def test_connect_to_goes_there_and_asks_for_the_host() -> None:
         response = await http.request("GET", f"http://smp.example:{port}/x", connect_to="127.0.0.1")
     assert response.status == 200
     assert f"host: smp.example:{port}" in seen[0].decode().lower()
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Key and self-signed certificate of `smp.example`, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "smp.example")])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2100, 1, 1, tzinfo=UTC))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("smp.example")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "smp.pem"
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(secret + made.public_bytes(Encoding.PEM))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("host", "trusted", "accepted"),
+    [("smp.example", True, True), ("other.example", True, False), ("smp.example", False, False)],
+)
+async def test_the_certificate_must_be_the_hosts_wherever_it_is(
+    certificate: Path, host: str, trusted: bool, accepted: bool
+) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    http = HttpClient(ca_file=certificate if trusted else None, timeouts=QUICK)
+    async with server(answering(OK), tls=context) as origin, http:
+        url = f"https://{host}:{origin.rpartition(':')[2]}/"
+        if accepted:
+            assert (await http.request("GET", url, connect_to="127.0.0.1")).content == b"ok"
+        else:
+            with pytest.raises(NotSent, match="certificate not accepted"):
+                await http.request("POST", url, connect_to="127.0.0.1", content=b"x")
 
 
 async def test_addresses_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:

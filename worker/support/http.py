@@ -136,6 +136,7 @@ class HttpClient:
         self._max_bytes = max_bytes
         self._ca_file = ca_file
         self._calls = asyncio.Semaphore(MAX_CALLS)
+        self._tls: ssl.SSLContext | None = None
         self._pool: _Pool | None = None
         self._retired: list[_Pool] = []
         self._closed = False
@@ -234,14 +235,8 @@ class HttpClient:
             await response.aclose()
 
     def _open(self) -> httpx.AsyncClient:
-        context = ssl.create_default_context()
-        with contextlib.suppress(ImportError):
-            # Slim images may lack system certificates; certifi comes with httpx.
-            import certifi  # noqa: PLC0415
-
-            context.load_verify_locations(certifi.where())
-        if self._ca_file is not None:
-            context.load_verify_locations(self._ca_file)
+        # Reading the certificate authorities takes longer than a request: once, not for every new pool.
+        self._tls = context = self._tls or self._trust()
         t = self._timeouts
         return httpx.AsyncClient(
             verify=context,
@@ -252,6 +247,17 @@ class HttpClient:
             headers={"Accept-Encoding": "identity", "User-Agent": "factoring-worker"},
         )
 
+    def _trust(self) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        with contextlib.suppress(ImportError):
+            # Slim images may lack system certificates; certifi comes with httpx.
+            import certifi  # noqa: PLC0415
+
+            context.load_verify_locations(certifi.where())
+        if self._ca_file is not None:
+            context.load_verify_locations(self._ca_file)
+        return context
+
     def _retire(self, pool: _Pool) -> None:
         """No new request uses the pool; it is closed when the last one under way has ended."""
         if self._pool is pool:
@@ -260,10 +266,10 @@ class HttpClient:
             self._retired.append(pool)
 
     async def _close_retired(self) -> None:
-        idle = [pool for pool in self._retired if pool.calls == 0]
-        self._retired = [pool for pool in self._retired if pool.calls > 0]
-        for pool in idle:
-            await pool.client.aclose()
+        while idle := next((pool for pool in self._retired if pool.calls == 0), None):
+            self._retired.remove(idle)
+            # Shielded: a client whose closing is cancelled half-way counts as closed and keeps its sockets.
+            await asyncio.shield(idle.client.aclose())
 
 
 def _reason(error: BaseException) -> str:
