@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from worker.model.document import Kind, pdf_file_name
 from worker.model.outcomes import OutsideError, Refused, TryLater, UnknownOutcome
+from worker.model.parked import PARKED, ParkedReason
 from worker.ports import DocumentLost, DocumentStore, Erp, FactoringStatus
 from worker.postback.texts import comment
 from worker.store import invoices, postbacks
@@ -61,14 +62,15 @@ class _Postback:
         """One postback from claim to record. Returns the outcome as a word for the summary."""
         invoice = invoices.get(self.db, self.row.invoice_id)
         started = self.clock.now()
-        # What an earlier try may have told stays the text, so that asking can recognise it.
-        text = self.row.text or self._text()
         if self.row.state == "unknown":
+            # What the earlier try may have told: asking recognises it by its text, and it told of nothing later.
+            earlier = self.row.text or self._text()
             try:
-                if await self._is_told(invoice, text):
-                    return self._write("done", "ask", text, started, "already_told")
+                if await self._is_told(invoice, earlier):
+                    return self._write("done", "ask", earlier, started, "already_told")
             except OutsideError as error:
-                return self._write("unknown", "ask", text, started, error.kind, error.message, again=True)
+                return self._write("unknown", "ask", earlier, started, error.kind, error.message, again=True)
+        text = self._text()
         try:
             await self._call(invoice, text)
         except Refused as error:
@@ -78,7 +80,8 @@ class _Postback:
         except UnknownOutcome as error:
             return await self._unknown(invoice, text, started, error)
         except DocumentLost as error:
-            return self._write("ready", "send", text, started, "lost", str(error), park=str(error))
+            return self._write("ready", "send", text, started, "lost", str(error),
+                               park=(ParkedReason.DOCUMENT_LOST, str(error)))  # fmt: skip
         return self._write("done", "send", text, started, "told")
 
     def _text(self) -> str:
@@ -121,7 +124,8 @@ class _Postback:
         except OutsideError:
             return self._write("unknown", "send", text, started, "refused", error.message, again=True)
         words = f"{error.message}: {error.answer}" if error.answer else error.message
-        return self._write("refused", "send", text, started, "refused", words, park=words[:300])
+        return self._write("refused", "send", text, started, "refused", words,
+                           park=(ParkedReason.POSTBACK_REFUSED, words[:300]))  # fmt: skip
 
     def _write(
         self,
@@ -133,7 +137,7 @@ class _Postback:
         answer: str = "",
         *,
         again: bool = False,
-        park: str | None = None,
+        park: tuple[ParkedReason, str] | None = None,
     ) -> str:
         log, now = get_logger(), self.clock.now()
         postbacks.record(
@@ -147,9 +151,10 @@ class _Postback:
             outcome=outcome,
             answer=answer,
             due_at=now + AGAIN if again else None,
-            park=park,
+            park=park[1] if park else None,
+            park_reason=park[0] if park else ParkedReason.POSTBACK_REFUSED,
         )
         (log.info if state == "done" else log.warning)("postback.attempted", kind=self.row.kind, outcome=outcome)
         if park is not None:
-            log.warning("invoice.parked", reason="postback_refused")
+            log.warning("invoice.parked", reason=park[0], owner_of_remedy=PARKED[park[0]].owner)
         return f"told_{self.row.kind}" if state == "done" else f"postback_{outcome}"

@@ -87,9 +87,12 @@ def record(
     answer: str = "",
     due_at: datetime | None = None,
     park: str | None = None,
+    park_reason: ParkedReason = ParkedReason.POSTBACK_REFUSED,
 ) -> None:
     """Writes what the call came to. `done` on a first report moves the invoice to `posted_back` and folds in what that
-    report already told. Raises IllegalTransition when the lease was lost."""
+    report told as well. A report found told by asking, or repeated with its old words, told of nothing later.
+    `park`: why the invoice is parked, for `park_reason`. Raises IllegalTransition when the lease was lost.
+    """
     with db.begin() as tx:
         add_attempt(
             tx,
@@ -119,26 +122,30 @@ def record(
         invoice = moves.invoice_row(tx, postback.invoice_id)
         if state == "done":
             if postback.kind == "delivered":
-                moves.move_invoice(tx, invoice, JourneyEvent.ERP_TOLD, now=now, detail=text)
-                tx.execute(
-                    update(postbacks)
-                    .where(
-                        postbacks.c.invoice_id == postback.invoice_id,
-                        postbacks.c.id > postback.id,
-                        postbacks.c.state == "ready",
-                        postbacks.c.created_at <= started_at,
+                if invoice.state == JourneyState.PARKED:  # something else went wrong with it meanwhile
+                    moves.move_underneath(tx, invoice, JourneyEvent.ERP_TOLD, now=now, detail=text)
+                else:
+                    moves.move_invoice(tx, invoice, JourneyEvent.ERP_TOLD, now=now, detail=text)
+                if act == "send" and text != postback.text:
+                    tx.execute(
+                        update(postbacks)
+                        .where(
+                            postbacks.c.invoice_id == postback.invoice_id,
+                            postbacks.c.id > postback.id,
+                            postbacks.c.state == "ready",
+                            postbacks.c.created_at <= started_at,
+                        )
+                        .values(state="folded", done_at=now)
                     )
-                    .values(state="folded", done_at=now)
-                )
             else:
                 moves.add_event(tx, invoice.id, "erp_status_told", now=now, detail=text)
         if park is not None:
-            moves.park_invoice(tx, invoice, ParkedReason.POSTBACK_REFUSED, park, now=now)
+            moves.park_invoice(tx, invoice, park_reason, park, now=now)
 
 
 def reached_deliveries(db: Database, invoice_id: int) -> list[DeliveryRow]:
     """The invoice's deliveries that were handed over, first to last, whatever became of them."""
-    with db.begin() as tx:
+    with db.read() as tx:
         rows = tx.execute(
             select(deliveries)
             .where(
