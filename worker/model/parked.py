@@ -30,6 +30,7 @@ class ParkedReason(StrEnum):
     KID_TAKEN = "kid_taken"
     OLD_ACCOUNT_LEFT = "old_account_left"
     STAMPING_NOT_PROVEN = "stamping_not_proven"
+    REGISTRATION_REFUSED = "registration_refused"
     ENDPOINT_MISMATCH = "endpoint_mismatch"
     PDF_NOT_DRAWABLE = "pdf_not_drawable"
     REACH_UNKNOWN = "reach_unknown"
@@ -103,6 +104,8 @@ PARKED: dict[ParkedReason, ParkedFacts] = {
     _R.PDF_NOT_DRAWABLE: ParkedFacts("factor", False,
         "the PDF cannot be drawn: the logo is no image, a colour is wrong, an address is wider than its window",
         "read the detail: mend the client's settings, or ask the client for a shorter text, then `retry`"),
+    _R.REGISTRATION_REFUSED: ParkedFacts("factor", False, "the factor's ledger does not take the claim",
+        "look at what lies in the ledger folder under the claim's name (it is never overwritten), then `retry`"),
     _R.REACH_UNKNOWN: ParkedFacts("factor", True, "whether the debtor can receive EHF cannot be found out now",
         "nothing: it is looked up again at the next intake"),
     _R.NO_CHANNEL_LEFT: ParkedFacts("factor", False, "the last channel refused the delivery",

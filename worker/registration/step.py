@@ -9,7 +9,8 @@ from worker.model.document import Document, Kind
 from worker.model.ehf import read_document
 from worker.model.journey import JourneyEvent, JourneyState
 from worker.model.money import Money
-from worker.model.parked import ParkedReason
+from worker.model.outcomes import Refused
+from worker.model.parked import PARKED, ParkedReason
 from worker.ports import Claim, DocumentLost, DocumentStore, FactorLedger
 from worker.store import invoices
 from worker.store.database import Database
@@ -43,9 +44,10 @@ async def run(
             try:
                 name = await ledger.register(claim=_claim(row, config, documents))
             except DocumentLost as error:
-                invoices.park(db, row.id, ParkedReason.DOCUMENT_LOST, str(error), now=now)
-                log.error("invoice.parked", reason=ParkedReason.DOCUMENT_LOST)
-                summary.count("parked")
+                _park(db, row, ParkedReason.DOCUMENT_LOST, str(error), now, summary)
+                continue
+            except Refused as error:
+                _park(db, row, ParkedReason.REGISTRATION_REFUSED, error.message, now, summary)
                 continue
             except OSError as error:
                 log.error("ledger.failed", error_type=type(error).__name__, message=error.strerror or "")
@@ -55,6 +57,12 @@ async def run(
             log.info("invoice.registered")
             summary.count("registered")
     return summary
+
+
+def _park(db: Database, row: InvoiceRow, reason: ParkedReason, detail: str, now: datetime, summary: Summary) -> None:
+    invoices.park(db, row.id, reason, detail, now=now)
+    get_logger().warning("invoice.parked", reason=reason, owner_of_remedy=PARKED[reason].owner)
+    summary.count("parked")
 
 
 def _claim(row: InvoiceRow, config: RegistrationConfig, documents: DocumentStore) -> Claim:
