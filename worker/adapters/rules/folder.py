@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, Final, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from worker.model.document import Kind
 from worker.model.ehf import CREDIT_NOTE_NS, INVOICE_NS
@@ -72,7 +72,7 @@ class Rules(BaseModel):
 class _Manifest(BaseModel):
     model_config = _STRICT
 
-    schema_: Literal["factoring-worker/rules"]
+    schema_: Literal["factoring-worker/rules"] = Field(alias="schema")
     schema_version: Literal[1]
     sets: tuple[Rules, ...]
 
@@ -107,14 +107,11 @@ def read_folder(root: Path) -> RulesFolder:
     except OSError as error:
         raise RulesUnavailable(f"{path}: {error.strerror or 'cannot be read'}") from None
     try:
-        stated = orjson.loads(content)
-        if isinstance(stated, dict) and "schema" in stated:
-            stated["schema_"] = stated.pop("schema")
-        sets = _Manifest.model_validate(stated).sets
+        sets = _Manifest.model_validate(orjson.loads(content)).sets
     except orjson.JSONDecodeError:
         raise RulesUnavailable(f"{path}: not JSON") from None
     except ValidationError as error:
-        faults = (f"{'.'.join(map(str, fault['loc'])).replace('schema_', 'schema')}: {fault['msg']}"
+        faults = (f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
                   for fault in error.errors(include_url=False, include_input=False))  # fmt: skip
         raise RulesUnavailable(f"{path}: {'; '.join(faults)}") from None
     folder = RulesFolder(Path(root).resolve(), sets)
@@ -202,8 +199,8 @@ def _described(root: Path, folder: Path, kind: RulesKind, valid_from: date, vali
             path for path, content in contents.items() if kind is RulesKind.XSLT or _target(content) == namespace
         ]
         if len(fitting) != 1:
-            wanted = "compiled rules (XSLT)" if kind is RulesKind.XSLT else f"schema for {namespace}"
-            raise RulesUnavailable(f"{folder}: one {wanted} is to lie there, found {len(fitting)}")
+            wanted = "file of compiled rules (XSLT)" if kind is RulesKind.XSLT else f"schema for {namespace}"
+            raise RulesUnavailable(f"{folder}: exactly one {wanted} belongs there, found {len(fitting)}")
         begins[document] = fitting[0]
     return Rules(
         name=folder.parent.name,
