@@ -14,7 +14,8 @@ from pypdf import PdfReader
 
 from tests.golden.documents import ACCOUNT, CONFIG, GOLDEN, IBAN, KID, NOTICE, invoice, many_lines
 from worker.model.document import Document, DocumentLine, DocumentParty, PaymentTarget
-from worker.stamping.pdf import PaperConfig, PdfError, draw
+from worker.model.parked import PARKED, ParkedReason
+from worker.stamping.pdf import PaperConfig, PdfError, PdfMismatch, draw
 
 
 def text_of(document: Document, config: PaperConfig = CONFIG) -> str:
@@ -84,6 +85,12 @@ def test_a_payer_abroad_gets_iban_and_bic_and_vat_in_kroner() -> None:
         "Total VAT in NOK 36,562.50", "4 December 2026", "Sweden", "8 hours",
     ):  # fmt: skip
         assert content in text
+
+
+def test_an_invoice_stamped_with_an_iban_shows_it_at_home_too() -> None:
+    text = text_of(invoice(payment=(PaymentTarget("30", IBAN, KID, "DNBANOKK"),)))
+    assert "IBAN NO93 1234 5678 903" in text
+    assert "BIC/SWIFT DNBANOKK" in text
 
 
 def test_reverse_charge_says_so_in_the_regulations_words() -> None:
@@ -179,28 +186,32 @@ def test_a_document_that_asks_for_payment_elsewhere_is_refused() -> None:
         (PaymentTarget("30", ACCOUNT, KID), PaymentTarget("30", "86011117947", KID)),
         (PaymentTarget("30", "NO9386011117947", KID),),
     ):
-        with pytest.raises(PdfError, match="another account"):
+        with pytest.raises(PdfMismatch, match="another account") as caught:
             draw(invoice(payment=payment), CONFIG)
+        assert caught.value.reason is ParkedReason.STAMPING_NOT_PROVEN
     assert draw(invoice(payment=(PaymentTarget("30", IBAN, KID),)), CONFIG).pages == 1
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "words", "owner"),
     [
-        ({"kid": "001000010021014"}, "KID"),
-        ({"kid": None}, "KID"),
-        ({"notice": " \n"}, "notice"),
-        ({"factor_account": "1234.56.78903"}, "eleven digits"),
-        ({"factor_name": ""}, "name"),
-        ({"accent": "red"}, "colour"),
-        ({"logo": b"<svg onload='x'/>"}, "not a PNG or JPEG"),
-        ({"logo": b"\x89PNG\r\n\x1a\n" + b"\0" * 40}, "cannot be read"),
-        ({"logo": b"\xff\xd8\xff" + b"x" * 5_000_001}, "5 MB"),
+        ({"kid": "001000010021014"}, "KID", "engineer"),
+        ({"kid": None}, "KID", "engineer"),
+        ({"notice": " \n"}, "notice", "engineer"),
+        ({"factor_account": "1234.56.78903"}, "eleven digits", "engineer"),
+        ({"factor_name": ""}, "name", "engineer"),
+        ({"accent": "red"}, "colour", "factor"),
+        ({"logo": b"<svg onload='x'/>"}, "not a PNG or JPEG", "factor"),
+        ({"logo": b"\x89PNG\r\n\x1a\n" + b"\0" * 40}, "cannot be read", "factor"),
+        ({"logo": b"\xff\xd8\xff" + b"x" * 5_000_001}, "5 MB", "factor"),
+        ({"recipient_lines": ("lang " * 400,)}, "window", "factor"),
+        ({"return_address": "lang " * 80}, "return address", "factor"),
     ],
 )
-def test_what_cannot_be_right_is_refused(change: dict[str, object], words: str) -> None:
-    with pytest.raises(PdfError, match=words):
+def test_what_cannot_be_right_is_refused(change: dict[str, object], words: str, owner: str) -> None:
+    with pytest.raises(PdfError, match=words) as caught:
         draw(invoice(), replace(CONFIG, **change))  # pyright: ignore[reportArgumentType]
+    assert PARKED[caught.value.reason].owner == owner
 
 
 @pytest.mark.parametrize("amount", ["NaN", "Infinity", "1E+30", "1E-30"])

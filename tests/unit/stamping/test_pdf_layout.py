@@ -92,6 +92,20 @@ def test_every_page_repeats_the_header_row_and_carries_the_sum() -> None:
         assert f"Side {number} av {drawn.pages}" in [text.text for text in page]
 
 
+@pytest.mark.parametrize("count", [1, 6, 9, 10, 11])
+def test_a_short_invoice_with_terms_and_message_is_one_page(count: int) -> None:
+    drawn = draw(many_lines(count), CONFIG)
+    assert drawn.pages == 1
+    assert faults(placed_texts(drawn.content)) == []
+
+
+@pytest.mark.parametrize("count", range(7, 60, 3))
+def test_the_payment_block_never_stands_alone_on_a_page(count: int) -> None:
+    drawn = draw(many_lines(count), CONFIG)
+    where = {text.text: text.page for text in placed_texts(drawn.content)}
+    assert where["Betalingsinformasjon"] == where["Sum eks. mva."] == drawn.pages
+
+
 def test_an_entry_taller_than_a_page_goes_on_overleaf_with_every_word() -> None:
     words = [f"ord{n}" for n in range(4000)]
     line = DocumentLine("1", "Lang", description=" ".join(words), quantity=D(1), unit_code="EA", net=D("12500.00"))

@@ -1,6 +1,6 @@
 """Drawing the invoice PDF from the stamped document."""
 
-from worker.stamping.pdf.config import DrawnPdf, PaperConfig, PdfError
+from worker.stamping.pdf.config import DrawnPdf, PaperConfig, PdfError, PdfMismatch
 from worker.stamping.pdf.drawing import draw
 
-__all__ = ["DrawnPdf", "PaperConfig", "PdfError", "draw"]
+__all__ = ["DrawnPdf", "PaperConfig", "PdfError", "PdfMismatch", "draw"]

@@ -34,23 +34,32 @@ _SUM_ROW = 4.8
 _GAP = 5.0
 
 
-def closing(sheet: Sheet, document: Document, config: PaperConfig, texts: Texts) -> None:
-    """Everything after the lines. The sums stay together; the payment block is never split."""
-    sheet.y += 3
+def closing(sheet: Sheet, document: Document, config: PaperConfig, texts: Texts, *, together: bool = False) -> bool:
+    """Everything after the lines. The sums stay together; the payment block is never split.
+
+    `together`: the sums go overleaf with the payment block rather than leave it alone there. Returns whether it stands
+    alone on its page.
+    """
+    sheet.y += sheet.air(3)
     left, right = _vat_rows(sheet, document, texts), _sum_rows(sheet, document, texts)
     narrow = _text_rows(sheet, document, config, texts, _VAT_WIDE)
     below = _text_rows(sheet, document, config, texts, WIDTH)
     # Texts stand below the VAT table, beside the sums, where that is shorter than below both.
     if _total(left) + _total(narrow) <= max(_total(left), _total(right)) + _total(below):
         left, below = left + narrow, []
+    last = _last_block_height(document, config, texts)
+    if together:
+        sheet.keep(max(_total(left), _total(right)) + _total(below) + sheet.air(_GAP) + last)
     sheet.columns([left, right])
     sheet.rows(below)
-    sheet.y += _GAP
-    sheet.keep(_last_block_height(document, config, texts))
+    sheet.y += sheet.air(_GAP)
+    pages = len(sheet.pages)
+    sheet.keep(last)
     if document.is_credit:
         _nothing_to_pay(sheet, document, texts)
     else:
         _payment(sheet, document, config, texts)
+    return len(sheet.pages) > pages
 
 
 def _total(rows: list[Row]) -> float:
@@ -173,7 +182,7 @@ def _text_rows(
     rows: list[Row] = []
     for label, parts in ((Label.TERMS, [document.payment_terms.strip()]), (Label.MESSAGE, notes)):
         text = "\n".join(part for part in parts if part)
-        lines = sheet.text_rows(LEFT, text, BODY, wide, leading=LEADING)
+        lines = sheet.text_rows(LEFT, text, BODY, wide, leading=sheet.leading)
         if lines:
             rows += [_titled(sheet, texts(label), lines[0]), *lines[1:]]
     return rows
@@ -181,10 +190,11 @@ def _text_rows(
 
 def _titled(sheet: Sheet, title: str, first: Row) -> Row:
     """A heading that stays with its first line."""
-    above = 2.5 + LEADING
+    gap = sheet.air(2.5)
+    above = gap + sheet.leading
 
     def draw(y: float) -> None:
-        sheet.text(LEFT, y + 2.5 + LEADING * 0.76, title, LABEL, colour=sheet.palette.accent)
+        sheet.text(LEFT, y + gap + sheet.leading * 0.76, title, LABEL, colour=sheet.palette.accent)
         first.draw(y + above)
 
     return Row(above + first.height, draw)
@@ -241,9 +251,11 @@ def _fields(document: Document, config: PaperConfig, texts: Texts) -> list[list[
 
 
 def pays_from_abroad(document: Document, config: PaperConfig) -> bool:
-    """Whether the payer needs IBAN and BIC: a buyer abroad, a foreign currency, or an English invoice."""
+    """Whether the payer needs IBAN and BIC: a document that states them, a buyer abroad, a foreign
+    currency, or an English invoice."""
     at_home = document.buyer.address.country.upper() in ("", "NO")
-    return not at_home or document.currency != "NOK" or config.language == "en"
+    by_iban = any(target.account[:1].isalpha() for target in document.payment)
+    return by_iban or not at_home or document.currency != "NOK" or config.language == "en"
 
 
 def _row_height(row: list[_Field]) -> float:

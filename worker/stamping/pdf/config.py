@@ -5,9 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from worker.model.parked import ParkedReason
+
 
 class PdfError(ValueError):
-    """The PDF cannot be drawn rightly from this document and configuration. Holds no personal data."""
+    """The PDF cannot be drawn rightly from this document and configuration. Holds no personal data.
+
+    `reason` is what the invoice is parked under.
+    """
+
+    reason = ParkedReason.PDF_NOT_DRAWABLE
+
+
+class PdfMismatch(PdfError):
+    """What is to be drawn contradicts the stamped document: a fault of this program."""
+
+    reason = ParkedReason.STAMPING_NOT_PROVEN
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from worker.model.document import Document, Kind
 from worker.model.party import digits
 from worker.stamping.pdf import head, lettering
 from worker.stamping.pdf.closing import closing
-from worker.stamping.pdf.config import DrawnPdf, PaperConfig, PdfError
+from worker.stamping.pdf.config import DrawnPdf, PaperConfig, PdfError, PdfMismatch
 from worker.stamping.pdf.sheet import FOOTER, LEFT, RIGHT, SMALL, Palette, Sheet
 from worker.stamping.pdf.table import LineTable
 from worker.stamping.pdf.texts import Label, Texts
@@ -28,8 +28,9 @@ _LOGO_MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 def draw(document: Document, config: PaperConfig) -> DrawnPdf:
     """The document as an A4 PDF. Deterministic: the same arguments give the same bytes.
 
-    Raises PdfError when the result would be wrong: the document asks for payment elsewhere than the factor's
-    account, a payable invoice has no pledge notice, the address does not fit its window, the logo is no image.
+    Raises PdfMismatch when the result would be wrong (the document asks for payment elsewhere than the factor's
+    account, a payable invoice has no pledge notice), PdfError when it cannot be drawn (the address does not fit its
+    window, the logo is no image).
     """
     # Sums are exact whatever the length of the document's numbers.
     with localcontext(prec=60):
@@ -41,17 +42,7 @@ def _draw(document: Document, config: PaperConfig) -> DrawnPdf:
     _check(document, config)
     logo = _logo(config.logo) if config.logo is not None else None
     texts = Texts(config.language)
-    sheet = Sheet(Palette.of(config.accent))
-    sheet.at_new_page = lambda: head.continuation_head(sheet, document, texts)
-
-    head.letterhead(sheet, document, logo)
-    head.address_window(sheet, config)
-    head.facts(sheet, document, config, texts)
-    head.parties(sheet, document, texts)
-    if config.notice.strip():
-        head.notice(sheet, document, config, texts)
-    LineTable(sheet, document, texts).draw()
-    closing(sheet, document, config, texts)
+    sheet = _laid_out(document, config, texts, logo)
 
     def foot(page: int, pages: int) -> None:
         palette = sheet.palette
@@ -72,21 +63,46 @@ def _draw(document: Document, config: PaperConfig) -> DrawnPdf:
     return DrawnPdf(content, pages)
 
 
+def _laid_out(document: Document, config: PaperConfig, texts: Texts, logo: ImageReader | None) -> Sheet:
+    """The pages. A document that runs a little over its page is set with less air; failing that, the payment block
+    takes the sums with it rather than stand alone on a last page."""
+
+    def laid_out(*, airiness: float = 1.0, together: bool = False) -> tuple[Sheet, bool]:
+        sheet = Sheet(Palette.of(config.accent), airiness=airiness)
+        sheet.at_new_page = lambda: head.continuation_head(sheet, document, texts)
+        head.letterhead(sheet, document, logo)
+        head.address_window(sheet, config)
+        head.facts(sheet, document, config, texts)
+        head.parties(sheet, document, texts)
+        if config.notice.strip():
+            head.notice(sheet, document, config, texts)
+        LineTable(sheet, document, texts).draw()
+        return sheet, closing(sheet, document, config, texts, together=together)
+
+    usual, alone = laid_out()
+    if len(usual.pages) == 2:
+        for airiness in (0.7, 0.4):
+            tighter, _ = laid_out(airiness=airiness)
+            if len(tighter.pages) == 1:
+                return tighter
+    return laid_out(together=True)[0] if alone else usual
+
+
 def _check(document: Document, config: PaperConfig) -> None:
     if not re.fullmatch(r"\d{11}", config.factor_account):
-        raise PdfError("the factor's account is not eleven digits")
+        raise PdfMismatch("the factor's account is not eleven digits")
     if not re.fullmatch(r"#[0-9a-fA-F]{6}", config.accent):
         raise PdfError("the accent colour is not #rrggbb")
     if not config.factor_name.strip():
-        raise PdfError("the factor has no name")
+        raise PdfMismatch("the factor has no name")
     if not document.is_credit and not config.notice.strip():
-        raise PdfError("the pledge notice is empty")
+        raise PdfMismatch("the pledge notice is empty")
     ours = {config.factor_account, _bare(config.factor_iban)}
     for target in document.payment:
         if target.account and _bare(target.account) not in ours:
-            raise PdfError("the document asks for payment to another account than the factor's")
+            raise PdfMismatch("the document asks for payment to another account than the factor's")
         if target.kid and target.kid != config.kid and not document.is_credit:
-            raise PdfError("the document's KID is not the one to be drawn")
+            raise PdfMismatch("the document's KID is not the one to be drawn")
 
 
 def _bare(number: str) -> str:

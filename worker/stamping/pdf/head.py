@@ -147,7 +147,7 @@ def parties(sheet: Sheet, document: Document, texts: Texts) -> None:
         title = texts(Label.DELIVERY if delivery else Label.REFERENCES)
         columns.append(_pairs_column(sheet, LEFT + 2 * (wide + gap), wide, title, delivery + references))
     sheet.columns(columns)
-    sheet.y += 4
+    sheet.y += sheet.air(4)
 
 
 def _title_row(sheet: Sheet, x: float, wide: float, title: str) -> Row:
@@ -292,7 +292,7 @@ def notice(sheet: Sheet, document: Document, config: PaperConfig, texts: Texts) 
             sheet.text(LEFT + 6, sheet.y + top + leading * (number + 0.72), line, style)
         sheet.y += height
         first = False
-    sheet.y += 4.5
+    sheet.y += sheet.air(4.5)
 
 
 def continuation_head(sheet: Sheet, document: Document, texts: Texts) -> None:

@@ -81,8 +81,10 @@ class Row:
 class Sheet:
     """The document being laid out. `y` is the cursor: mm from the top of the current page."""
 
-    def __init__(self, palette: Palette) -> None:
+    def __init__(self, palette: Palette, *, airiness: float = 1.0) -> None:
+        """`airiness` below 1: less air between things, to keep a short document on one page."""
         self.palette = palette
+        self.airiness = airiness
         self.pages: list[list[Mark]] = [[]]
         self.y = TOP
         self.at_new_page: Callable[[], None] = lambda: None
@@ -152,6 +154,15 @@ class Sheet:
         self.pages[-1].append(mark)
 
     # --- flow ------------------------------------------------------------------------------------
+
+    def air(self, height: float) -> float:
+        """Empty space of usually `height` mm."""
+        return height * self.airiness
+
+    @property
+    def leading(self) -> float:
+        """mm between lines of BODY."""
+        return LEADING - 0.5 * (1 - self.airiness)
 
     @property
     def room(self) -> float:

@@ -27,7 +27,7 @@ from worker.stamping.pdf.units import unit
 
 _HEAD_HEIGHT = 6.4
 _CARRY_HEIGHT = 6.0
-_PAD = 1.1
+_AIR = 1.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,7 @@ class LineTable:
     def __init__(self, sheet: Sheet, document: Document, texts: Texts) -> None:
         self.sheet, self.document, self.texts = sheet, document, texts
         self.grid = _Grid.of(document)
+        self.pad = sheet.air(_AIR)
         self.sum = Decimal(0)  # of the amounts printed so far
 
     def draw(self) -> None:
@@ -84,8 +85,8 @@ class LineTable:
         self._head()
         if not self.document.lines:
             words = self.texts(Label.NO_LINES)
-            sheet.text(self.grid.description.left, sheet.y + _PAD + 3, words, BODY, colour=sheet.palette.grey)
-            sheet.y += LEADING + 2 * _PAD
+            sheet.text(self.grid.description.left, sheet.y + self.pad + 3, words, BODY, colour=sheet.palette.grey)
+            sheet.y += LEADING + 2 * self.pad
         for number, line in enumerate(self.document.lines):
             self._entry(line, last=number == len(self.document.lines) - 1)
         sheet.rule(sheet.y, colour=sheet.palette.accent, line=0.3)
@@ -124,21 +125,21 @@ class LineTable:
     def _entry(self, line: DocumentLine, *, last: bool) -> None:
         sheet = self.sheet
         rows = self._rows(line)
-        height = sum(row.height for row in rows) + 2 * _PAD
+        height = sum(row.height for row in rows) + 2 * self.pad
         # The carried sum must have its place below, and an entry that fits a page is not split.
         whole_page = BOTTOM - TOP - _HEAD_HEIGHT - 2 * _CARRY_HEIGHT
         if height > sheet.room - _CARRY_HEIGHT and height < whole_page / 2:
             self._overleaf()
-        sheet.y += _PAD
+        sheet.y += self.pad
         for number, row in enumerate(rows):
             if row.height > sheet.room - _CARRY_HEIGHT:
                 self._overleaf()
-                sheet.y += _PAD
+                sheet.y += self.pad
             row.draw(sheet.y)
             sheet.y += row.height
             if number == 0:
                 self.sum += line.net
-        sheet.y += _PAD
+        sheet.y += self.pad
         if not last:
             sheet.rule(sheet.y)
 
@@ -156,7 +157,7 @@ class LineTable:
         for number in range(max(len(texts), len(item), len(units), 1)):
             text, style = texts[number] if number < len(texts) else ("", SMALL)
             small = style is SMALL and number >= max(len(item), len(units))
-            height = SMALL_LEADING if small else LEADING
+            height = SMALL_LEADING if small else sheet.leading
             part = item[number] if number < len(item) else ""
             word = units[number] if number < len(units) else ""
 
