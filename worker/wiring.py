@@ -14,6 +14,7 @@ from worker.adapters.access_point.phoss_ap import PhossAp
 from worker.adapters.document_store import FolderDocumentStore
 from worker.adapters.factor_ledger import FolderFactorLedger
 from worker.adapters.mail import SmtpServer
+from worker.adapters.peppol import TIMEOUTS as PEPPOL_TIMEOUTS
 from worker.adapters.peppol import PeppolLookup
 from worker.adapters.poweroffice_go import PowerOfficeGo
 from worker.adapters.print_house import FolderPrintHouse, SftpPrintHouse
@@ -64,7 +65,7 @@ def build_house(settings: WorkerSettings, clock: Clock) -> House:
     exits.push_async_callback(access_point.aclose)
     print_house = _print_house(settings)
     exits.push_async_callback(print_house.aclose)
-    smp_http = HttpClient(timeouts=Timeouts(connect=5, read=5, write=5, pool=30), max_bytes=2**20)
+    smp_http = HttpClient(timeouts=PEPPOL_TIMEOUTS, max_bytes=2**20)
     exits.push_async_callback(smp_http.aclose)
     return House(
         settings=settings,
@@ -217,7 +218,7 @@ def _access_point(settings: WorkerSettings) -> AccessPoint:
         return FolderAccessPoint(settings.access_point_folder)
     timeout = settings.access_point_timeout_seconds
     return PhossAp(
-        http=HttpClient(timeouts=Timeouts(read=timeout, write=timeout)),
+        http=HttpClient(timeouts=Timeouts(read=timeout, write=timeout, total=2 * timeout)),
         base_url=settings.access_point_url,
         token=settings.access_point_token.get_secret_value(),
     )

@@ -16,7 +16,7 @@ import respx
 from worker.adapters.access_point.phoss_ap import PhossAp
 from worker.model.document import Kind
 from worker.model.ehf import DOCUMENT_TYPE_IDS, PROCESS_ID
-from worker.model.outcomes import OutsideError, Refused, SlowDown, TryLater, UnknownOutcome
+from worker.model.outcomes import AccessDenied, OutsideError, Refused, SlowDown, TryLater, UnknownOutcome
 from worker.ports import AccessPoint, OutboundDocument, SubmissionState
 from worker.sandbox import magic
 from worker.sandbox.server import Sandbox
@@ -73,7 +73,8 @@ async def scripted(net: Any) -> AsyncIterator[PhossAp]:
 
 async def test_the_document_goes_byte_for_byte_under_our_key(scripted: PhossAp, net: Any) -> None:
     route = net.post(path__startswith="/api/outbound/submit/").respond(
-        200, json={"overallSuccess": True, "sendingResult": "success", "as4MessageId": "m@ap"})
+        200, json={"overallSuccess": True, "sendingResult": "success", "as4MessageId": "m@ap"}
+    )
     sent = document()
     submission = await scripted.submit(document=sent)
     assert (submission.state, submission.vendor_reference) == (DELIVERED, "m@ap")
@@ -91,7 +92,7 @@ async def test_the_document_goes_byte_for_byte_under_our_key(scripted: PhossAp, 
     ("answer", "expected"),
     [
         (httpx.Response(400), Refused), (httpx.Response(413), Refused),
-        (httpx.Response(401), TryLater), (httpx.Response(403), TryLater), (httpx.Response(404), TryLater),
+        (httpx.Response(401), AccessDenied), (httpx.Response(403), AccessDenied), (httpx.Response(404), AccessDenied),
         (httpx.Response(429, headers={"Retry-After": "9"}), SlowDown),
         (httpx.Response(500), UnknownOutcome), (httpx.Response(502), UnknownOutcome),
         (httpx.Response(503), UnknownOutcome), (httpx.Response(302), UnknownOutcome),
@@ -122,9 +123,7 @@ async def test_status_is_asked_again_when_it_cannot_be_answered(scripted: PhossA
     assert route.calls[0].request.url.query == b"includeArchive=true"
 
 
-@pytest.mark.parametrize(
-    "answer", [httpx.Response(401), httpx.Response(500), httpx.Response(404, html="<p>nginx</p>")]
-)
+@pytest.mark.parametrize("answer", [httpx.Response(401), httpx.Response(500), httpx.Response(404, html="<p>nginx</p>")])
 async def test_a_status_that_cannot_be_had_is_no_answer(scripted: PhossAp, net: Any, answer: httpx.Response) -> None:
     net.get("/api/outbound/status/k").mock(return_value=answer)
     with pytest.raises(TryLater):
@@ -147,8 +146,12 @@ async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
 
 @pytest.fixture
 async def access_point(sandbox: Sandbox) -> AsyncIterator[PhossAp]:
-    adapter = PhossAp(http=HttpClient(timeouts=Timeouts(read=0.4)), base_url=sandbox.access_point_url,
-                      token=sandbox.access_point_token, sleep=at_once)
+    adapter = PhossAp(
+        http=HttpClient(timeouts=Timeouts(read=0.4)),
+        base_url=sandbox.access_point_url,
+        token=sandbox.access_point_token,
+        sleep=at_once,
+    )
     yield adapter
     await adapter.aclose()
 

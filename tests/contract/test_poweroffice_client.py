@@ -15,7 +15,7 @@ import respx
 
 from worker.adapters.poweroffice_go import PowerOfficeGo
 from worker.model.document import Kind
-from worker.model.outcomes import OutsideError, Refused, SlowDown, TryLater, UnknownOutcome
+from worker.model.outcomes import AccessDenied, OutsideError, Refused, SlowDown, TryLater, UnknownOutcome
 from worker.ports import Erp, FactoringStatus
 from worker.support.http import HttpClient
 
@@ -144,7 +144,7 @@ async def test_a_401_gets_one_fresh_token_reads_and_writes_alike(go: PowerOffice
 
 async def test_a_fresh_token_refused_too_is_final(go: PowerOfficeGo, net: Any) -> None:
     read = net.get("/Factoring/InvoiceEhf/a").respond(401)
-    with pytest.raises(Refused):
+    with pytest.raises(AccessDenied):
         await go.invoice_document(erp_id="a")
     assert read.call_count == 2
 
@@ -160,7 +160,7 @@ async def test_many_401s_at_once_fetch_one_new_token(go: PowerOfficeGo, net: Any
 
 async def test_wrong_keys_are_told_without_the_keys(go: PowerOfficeGo, net: Any, time: Time) -> None:
     net["token"].respond(400, json={"error": "invalid_client", "error_description": "client-key-0815 is unknown"})
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(AccessDenied) as caught:
         await every(go)
     assert "environment" in caught.value.message
     assert "0815" not in f"{caught.value.message}{caught.value.answer}"
@@ -312,7 +312,7 @@ async def deliver(go: PowerOfficeGo) -> None:
         ([ok(row(1, isDelivered=False))], UnknownOutcome),
         ([httpx.Response(200, json={"message": "odd"})], UnknownOutcome),
         ([httpx.Response(200, json={"success": False})], Refused), ([httpx.Response(400)], Refused),
-        ([httpx.Response(401), httpx.Response(401)], Refused), ([httpx.Response(403)], Refused),
+        ([httpx.Response(401), httpx.Response(401)], AccessDenied), ([httpx.Response(403)], AccessDenied),
         ([httpx.Response(404)], Refused), ([httpx.Response(429, headers={"Retry-After": "3"})], SlowDown),
         ([httpx.ConnectError("x")], TryLater), ([httpx.ConnectTimeout("x")], TryLater),
     ],

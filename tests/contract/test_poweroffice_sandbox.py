@@ -13,7 +13,7 @@ import pytest
 
 from worker.adapters.poweroffice_go import PowerOfficeGo
 from worker.model.document import Kind
-from worker.model.outcomes import Refused, TryLater, UnknownOutcome
+from worker.model.outcomes import AccessDenied, Refused, TryLater, UnknownOutcome
 from worker.ports import FactoringStatus
 from worker.sandbox.erp import SandboxClient
 from worker.sandbox.magic import InvoiceTrouble
@@ -113,7 +113,7 @@ async def test_a_client_key_sees_its_own_client(sandbox: Sandbox) -> None:
 
 async def test_unknown_keys(sandbox: Sandbox) -> None:
     go = adapter(sandbox, client_key="key-c")
-    with pytest.raises(Refused, match="environment"):
+    with pytest.raises(AccessDenied, match="environment"):
         await go.identity()
     await go.aclose()
 
@@ -139,7 +139,7 @@ async def test_trouble_while_reading(go: PowerOfficeGo, client: SandboxClient) -
 
 async def test_a_missing_privilege(go: PowerOfficeGo, client: SandboxClient) -> None:
     client.invalid_privileges.add("Factoring_Full")
-    with pytest.raises(Refused, match="privilege"):
+    with pytest.raises(AccessDenied, match="privilege"):
         assert [invoice async for invoice in go.available_invoices()]
     assert "Factoring_Full" in (await go.identity()).invalid_privileges
 

@@ -4,8 +4,10 @@ Every adapter maps what it meets onto these in one place; the runner turns them 
 
     OutsideError
     ├── Refused          their verdict, final for this request
+    │   └── AlreadyPosted  the voucher's reference is taken: fetch what stands there and compare
     ├── TryLater         they could not now; nothing was done
-    │   └── SlowDown     429: nothing was done, wait `retry_after` seconds
+    │   ├── SlowDown     429: nothing was done, wait `retry_after` seconds
+    │   └── AccessDenied our keys or privileges: a person mends them, nothing is wrong with the request
     └── UnknownOutcome   we cannot know whether it was done: ask, never repeat blindly
 """
 
@@ -29,6 +31,10 @@ class Refused(OutsideError):
     kind = "refused"
 
 
+class AlreadyPosted(Refused):
+    """The reference of a voucher is taken, most likely by the same voucher: find it and compare, never post anew."""
+
+
 class TryLater(OutsideError):
     """Nothing was done; the same request may work later. `retry_after`: seconds they asked for, if they did."""
 
@@ -43,6 +49,13 @@ class SlowDown(TryLater):
     """429 or its like."""
 
     kind = "slow_down"
+
+
+class AccessDenied(TryLater):
+    """They do not let us in: keys, tokens or privileges. Nothing was done, no request is at fault, and asking again at
+    once is pointless: a person mends our access, and the same request works then."""
+
+    kind = "access_denied"
 
 
 class UnknownOutcome(OutsideError):

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
-from worker.model.outcomes import TryLater
+from worker.model.outcomes import AccessDenied, TryLater
 
 T = TypeVar("T")
 Sleep = Callable[[float], Awaitable[None]]
@@ -42,6 +42,8 @@ async def with_retry(
 
 
 def _worth_waiting(error: BaseException) -> bool:
+    if isinstance(error, AccessDenied):
+        return False
     return isinstance(error, TryLater) and (error.retry_after is None or error.retry_after <= LONGEST_WAIT)
 
 

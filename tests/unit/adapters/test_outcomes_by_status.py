@@ -9,19 +9,19 @@ import pytest
 
 from worker.adapters.access_point.phoss_ap import translate as phoss
 from worker.adapters.poweroffice_go import translate as go
-from worker.model.outcomes import OutsideError, Refused, SlowDown, TryLater, UnknownOutcome
+from worker.model.outcomes import AccessDenied, OutsideError, Refused, SlowDown, TryLater, UnknownOutcome
 from worker.support.http import HttpResponse
 
-R, T, S, U = Refused, TryLater, SlowDown, UnknownOutcome
+A, R, T, S, U = AccessDenied, Refused, TryLater, SlowDown, UnknownOutcome
 
 # status: (Go asks, Go changes, access point status, access point submit)
 TABLE: dict[int, tuple[type[OutsideError], type[OutsideError], type[OutsideError], type[OutsideError]]] = {
     301: (T, U, T, U),
     302: (T, U, T, U),
     400: (R, R, T, R),
-    401: (R, R, T, T),
-    403: (R, R, T, T),
-    404: (R, R, T, T),
+    401: (A, A, T, A),
+    403: (A, A, T, A),
+    404: (R, R, T, A),
     405: (R, R, T, R),
     408: (T, U, T, U),
     409: (R, R, T, R),

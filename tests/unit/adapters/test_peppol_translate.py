@@ -55,8 +55,9 @@ def test_participants(text: str, good: bool) -> None:
     assert wire.is_participant(text) is good
 
 
-def naptr(regexp: str, *, order: int = 100, preference: int = 10, flags: str = "U", service: str = "Meta:SMP"
-          ) -> wire.Naptr:
+def naptr(
+    regexp: str, *, order: int = 100, preference: int = 10, flags: str = "U", service: str = "Meta:SMP"
+) -> wire.Naptr:
     return wire.Naptr(order, preference, flags, service, regexp)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from worker.adapters.poweroffice_go import translate, wire
 from worker.model.document import Kind
-from worker.model.outcomes import OutsideError, Refused, SlowDown, TryLater, UnknownOutcome
+from worker.model.outcomes import AccessDenied, OutsideError, Refused, SlowDown, TryLater, UnknownOutcome
 from worker.ports import FactoringStatus
 from worker.support.http import AnswerLost, AnswerTooLarge, HttpResponse, NotSent
 
@@ -271,7 +271,7 @@ def test_a_document_is_what_it_is_or_a_refusal(content: bytes, refused: bool) ->
 @pytest.mark.parametrize(
     ("status", "body", "expected"),
     [
-        (400, {"error": "invalid_client"}, Refused), (401, b"", Refused), (403, b"", Refused), (404, b"", Refused),
+        (400, {"error": "invalid_client"}, AccessDenied), (401, b"", AccessDenied), (403, b"", AccessDenied), (404, b"", AccessDenied),
         (408, b"", TryLater), (429, {"statusCode": "429"}, SlowDown), (500, b"", TryLater), (503, b"", TryLater),
         (302, b"", TryLater), (200, b"<html>", TryLater),
     ],
@@ -313,9 +313,16 @@ def test_a_list_query_always_says_the_order() -> None:
 
 
 def test_the_delivered_body() -> None:
-    body = orjson.loads(wire.delivered_body(erp_id="a", kid="0001004500187", comment="Sendt på e-post",
-                                            file_name="faktura-10045.pdf", pdf=b"%PDF-1.7\n"))
-    assert body == {"factoringInvoiceId": "a", "invoiceCid": "0001004500187", "comment": "Sendt på e-post",
-                    "file": {"fileName": "faktura-10045.pdf", "base64EncodedData": "JVBERi0xLjcK"}}
+    body = orjson.loads(
+        wire.delivered_body(
+            erp_id="a", kid="0001004500187", comment="Sendt på e-post", file_name="faktura-10045.pdf", pdf=b"%PDF-1.7\n"
+        )
+    )
+    assert body == {
+        "factoringInvoiceId": "a",
+        "invoiceCid": "0001004500187",
+        "comment": "Sendt på e-post",
+        "file": {"fileName": "faktura-10045.pdf", "base64EncodedData": "JVBERi0xLjcK"},
+    }
     credit = orjson.loads(wire.delivered_body(erp_id="a", kid="", comment="", file_name="f.pdf", pdf=b""))
     assert "invoiceCid" not in credit

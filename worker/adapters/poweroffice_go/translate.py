@@ -7,7 +7,7 @@ from typing import Any, Final
 from worker.adapters.poweroffice_go import wire
 from worker.adapters.poweroffice_go.wire import Envelope, Row
 from worker.model.document import Kind
-from worker.model.outcomes import OutsideError, Refused, SlowDown, TryLater, UnknownOutcome
+from worker.model.outcomes import AccessDenied, OutsideError, Refused, SlowDown, TryLater, UnknownOutcome
 from worker.model.party import DebtorCard, PostalAddress
 from worker.ports import ErpIdentity, ErpInvoice, FactoringStatus
 from worker.support.http import AnswerTooLarge, HttpResponse, HttpTrouble, NotSent
@@ -179,6 +179,8 @@ def not_done(response: HttpResponse, *, what: str, changes: bool) -> OutsideErro
     code = response.status
     if code == 429:
         return SlowDown(f"{what}: too many requests", answer=_words(response), retry_after=response.retry_after)
+    if code in (401, 403):
+        return AccessDenied(f"{what}: {_ADVICE[code]}", answer=_words(response))
     if 400 <= code < 500 and code != 408:
         return Refused(f"{what}: {_ADVICE.get(code, f'HTTP {code}')}", answer=_words(response))
     return _unproven(f"{what}: HTTP {code}", response, changes)
@@ -190,13 +192,13 @@ def token_refused(response: HttpResponse) -> OutsideError:
     if code == 429:
         return SlowDown("token: too many requests", answer=response.described(), retry_after=response.retry_after)
     if code in (400, 401, 403):
-        return Refused(
+        return AccessDenied(
             "token: PowerOffice Go refused the keys: check application key and client key, and that both belong to "
             "this environment (demo keys do not work live, nor the other way)",
             answer=f"{oauth_error(response)}; {response.described()}",
         )
     if 400 <= code < 500 and code != 408:
-        return Refused("token: no token service here: check the base URL", answer=response.described())
+        return AccessDenied("token: no token service here: check the base URL", answer=response.described())
     return TryLater("token: no token in the answer", answer=response.described())
 
 

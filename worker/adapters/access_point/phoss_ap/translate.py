@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from worker.adapters.access_point.phoss_ap import wire
-from worker.model.outcomes import OutsideError, Refused, SlowDown, TryLater, UnknownOutcome
+from worker.model.outcomes import AccessDenied, OutsideError, Refused, SlowDown, TryLater, UnknownOutcome
 from worker.ports import Submission, SubmissionState
 from worker.support.http import HttpResponse, HttpTrouble, NotSent
 
@@ -98,7 +98,7 @@ def _not_taken(response: HttpResponse) -> OutsideError:
     if code == 429:
         return SlowDown("submit: too many requests", answer=answer, retry_after=response.retry_after)
     if code in _CONFIGURATION:  # ours to mend, not the document's fault
-        return TryLater(f"submit: {_CONFIGURATION[code]}", answer=answer)
+        return AccessDenied(f"submit: {_CONFIGURATION[code]}", answer=answer)
     if 400 <= code < 500 and code != 408:
         return Refused(f"submit: the access point did not accept the document (HTTP {code})", answer=_said(response))
     return UnknownOutcome(f"submit: HTTP {code}", answer=answer)
