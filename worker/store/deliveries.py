@@ -8,11 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
 
 from worker.model.channel import FACTS, Channel
-from worker.model.journey import DELIVERY_FINAL, DeliveryEvent, DeliveryState, JourneyEvent, JourneyState
+from worker.model.journey import (
+    DELIVERY_FINAL,
+    DeliveryEvent,
+    DeliveryState,
+    IllegalTransition,
+    JourneyEvent,
+    JourneyState,
+)
 from worker.model.parked import ParkedReason
 from worker.store import moves
 from worker.store.database import Database
@@ -20,6 +28,8 @@ from worker.store.rows import DeliveryRow, InvoiceRow
 from worker.store.tables import attempts, decisions, deliveries, invoices, postbacks
 
 LEASE = timedelta(minutes=10)  # longer than any call's own time-outs together
+# Who looks for work takes what nobody else holds, together with its invoice (locks are taken invoice first, see moves).
+_FREE: dict[str, Any] = {"skip_locked": True, "key_share": True, "of": [deliveries, invoices]}
 
 
 def claim_ready(db: Database, *, client: str, channels: Sequence[Channel], now: datetime) -> DeliveryRow | None:
@@ -38,7 +48,7 @@ def claim_ready(db: Database, *, client: str, channels: Sequence[Channel], now: 
                 )
                 .order_by(deliveries.c.id)
                 .limit(1)
-                .with_for_update(skip_locked=True, of=deliveries)
+                .with_for_update(**_FREE)
             )
             .mappings()
             .first()
@@ -82,7 +92,7 @@ def claim_to_ask(db: Database, *, client: str, now: datetime, skip: set[int]) ->
                 )
                 .order_by(deliveries.c.id)
                 .limit(1)
-                .with_for_update(skip_locked=True, of=deliveries)
+                .with_for_update(**_FREE)
             )
             .mappings()
             .first()
@@ -109,7 +119,7 @@ def recover(db: Database, *, client: str, now: datetime) -> int:
                     deliveries.c.state == DeliveryState.SENDING,
                     deliveries.c.lease_until <= now,
                 )
-                .with_for_update(skip_locked=True, of=deliveries)
+                .with_for_update(**_FREE)
             )
             .mappings()
             .all()
@@ -171,9 +181,12 @@ def record(
     park: tuple[ParkedReason, str] | None = None,
 ) -> None:
     """Writes what the attempt came to: the attempt row, the move on `event` (None: no move, ask again at `due_at`), and
-    what follows from it for the invoice. One transaction. Raises IllegalTransition when the lease was lost.
+    what follows from it for the invoice. One transaction.
+
+    Raises IllegalTransition when the lease was lost, or the debtor opened it meanwhile: then nothing is written.
     """
     with db.begin() as tx:
+        moves.invoice_row(tx, delivery.invoice_id)
         add_attempt(
             tx,
             subject="delivery",
@@ -192,11 +205,7 @@ def record(
         if due_at is not None:
             values["due_at"] = due_at
         if event is None:
-            tx.execute(
-                update(deliveries)
-                .where(deliveries.c.id == delivery.id, deliveries.c.fence == delivery.fence)
-                .values(**values)
-            )
+            moves.keep_delivery(tx, delivery, **values)
         else:
             if event in (DeliveryEvent.ACCEPTED, DeliveryEvent.CONFIRMED) and delivery.handed_over_at is None:
                 values["handed_over_at"] = now
@@ -212,11 +221,13 @@ def record(
 def invoice_reached(tx: Connection, delivery: DeliveryRow, *, now: datetime) -> None:
     """The other side has the document: the invoice is delivered, and the ERP is owed one word about this delivery."""
     invoice = moves.invoice_row(tx, delivery.invoice_id)
-    if invoice.state == JourneyState.PARKED and invoice.parked_reason == ParkedReason.SENT_UNKNOWN:
+    if invoice.parked_reason == ParkedReason.SENT_UNKNOWN and not _any_unknown(tx, delivery.invoice_id):
         moves.move_invoice(tx, invoice, JourneyEvent.RESUMED, now=now, detail="it did arrive")
         invoice = moves.invoice_row(tx, delivery.invoice_id)
     if invoice.state == JourneyState.DELIVERING:
         moves.move_invoice(tx, invoice, JourneyEvent.HANDED_OVER, now=now)
+    elif invoice.state == JourneyState.PARKED and invoice.return_state == JourneyState.DELIVERING:
+        moves.move_underneath(tx, invoice, JourneyEvent.HANDED_OVER, now=now)
     told = tx.execute(
         select(func.count()).select_from(postbacks).where(postbacks.c.delivery_id == delivery.id)
     ).scalar_one()
@@ -235,6 +246,13 @@ def invoice_reached(tx: Connection, delivery: DeliveryRow, *, now: datetime) -> 
             created_at=now,
         )
     )
+
+
+def _any_unknown(tx: Connection, invoice_id: int) -> bool:
+    query = select(deliveries.c.id).where(
+        deliveries.c.invoice_id == invoice_id, deliveries.c.state == DeliveryState.UNKNOWN
+    )
+    return tx.execute(query.limit(1)).first() is not None
 
 
 def mark_opened(tx: Connection, delivery_id: int, *, now: datetime) -> bool:
@@ -292,20 +310,25 @@ def refused_without_successor(db: Database, *, client: str) -> list[tuple[Delive
     return _with_invoices(db, client, deliveries.c.state == DeliveryState.REFUSED, ~has_later)
 
 
-def _with_invoices(db: Database, client: str, *where: object) -> list[tuple[DeliveryRow, InvoiceRow]]:
-    with db.begin() as tx:
+def _with_invoices(db: Database, client: str, *where: ColumnElement[bool]) -> list[tuple[DeliveryRow, InvoiceRow]]:
+    with db.read() as tx:
         rows = tx.execute(
-            select(deliveries)
+            select(deliveries, invoices)
             .join(invoices, invoices.c.id == deliveries.c.invoice_id)
             .where(
                 invoices.c.client == client,
                 invoices.c.state.not_in([JourneyState.PARKED, JourneyState.WITHDRAWN]),
-                *where,  # pyright: ignore[reportArgumentType]
+                *where,
             )
             .order_by(deliveries.c.id)
         ).mappings()
-        found = [DeliveryRow.of(row) for row in rows]
-        return [(delivery, moves.invoice_row(tx, delivery.invoice_id)) for delivery in found]
+        return [
+            (
+                DeliveryRow(**{column.name: row[column] for column in deliveries.c}),
+                InvoiceRow(**{column.name: row[column] for column in invoices.c}),
+            )
+            for row in rows
+        ]
 
 
 def take_next_channel(
@@ -322,12 +345,20 @@ def take_next_channel(
 ) -> int:
     """Ends `delivery` as expired (if `expire`) and writes the next one, in one transaction. Returns its id.
 
-    Raises IllegalTransition when the delivery has moved meanwhile (it was opened just now).
+    Without `expire` it must have been refused. Raises IllegalTransition when the delivery has moved meanwhile (it was
+    opened just now), or another worker has written the next one.
     """
     with db.begin() as tx:
         current = moves.delivery_row(tx, delivery.id)
         if expire:
             moves.move_delivery(tx, current, DeliveryEvent.EXPIRED, now=now, detail=reason)
+        elif current.state != DeliveryState.REFUSED:
+            raise IllegalTransition(f"delivery {delivery.id} is {current.state}, not refused")
+        later = select(deliveries.c.id).where(
+            deliveries.c.invoice_id == delivery.invoice_id, deliveries.c.number > delivery.number
+        )
+        if tx.execute(later.limit(1)).first() is not None:  # nobody can add one now: the invoice is locked
+            raise IllegalTransition(f"delivery {delivery.id} has a successor")
         tx.execute(
             insert(decisions).values(
                 invoice_id=delivery.invoice_id, at=now, channel=channel, reason=reason, considered=considered
@@ -353,6 +384,7 @@ def take_next_channel(
 def refuse_ready(db: Database, delivery: DeliveryRow, *, reason: str, now: datetime) -> None:
     """The debtor cannot receive it on this channel after all, found out before anything was sent."""
     with db.begin() as tx:
+        moves.invoice_row(tx, delivery.invoice_id)
         moves.move_delivery(
             tx, delivery, DeliveryEvent.REFUSED, now=now, detail=reason, ended_reason=reason, lease_until=None
         )
@@ -360,7 +392,7 @@ def refuse_ready(db: Database, delivery: DeliveryRow, *, reason: str, now: datet
 
 def of_invoice(db: Database, invoice_id: int) -> list[DeliveryRow]:
     """All of the invoice's deliveries, first to last."""
-    with db.begin() as tx:
+    with db.read() as tx:
         rows = tx.execute(
             select(deliveries).where(deliveries.c.invoice_id == invoice_id).order_by(deliveries.c.number)
         ).mappings()

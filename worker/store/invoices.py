@@ -24,7 +24,7 @@ class KidTaken(RuntimeError):
 def known_erp_ids(db: Database, *, client: str, erp_ids: Sequence[str]) -> set[str]:
     """Those of `erp_ids` that are already here."""
     found: set[str] = set()
-    with db.begin() as tx:
+    with db.read() as tx:
         for start in range(0, len(erp_ids), 500):
             chunk = erp_ids[start : start + 500]
             found.update(
@@ -69,18 +69,23 @@ def add_fetched(
             moves.add_event(tx, new_id, "fetched", now=now, to_state=JourneyState.FETCHED)
             return new_id
     except IntegrityError:
-        return None
+        if known_erp_ids(db, client=client, erp_ids=[erp_id]):
+            return None
+        raise
 
 
 def get(db: Database, invoice_id: int) -> InvoiceRow:
     """Raises LookupError."""
-    with db.begin() as tx:
-        return moves.invoice_row(tx, invoice_id)
+    with db.read() as tx:
+        row = tx.execute(select(invoices).where(invoices.c.id == invoice_id)).mappings().first()
+    if row is None:
+        raise LookupError(f"no invoice {invoice_id}")
+    return InvoiceRow.of(row)
 
 
 def in_state(db: Database, *, client: str, state: JourneyState) -> list[InvoiceRow]:
     """Oldest first."""
-    with db.begin() as tx:
+    with db.read() as tx:
         rows = tx.execute(
             select(invoices).where(invoices.c.client == client, invoices.c.state == state).order_by(invoices.c.id)
         ).mappings()
@@ -89,7 +94,7 @@ def in_state(db: Database, *, client: str, state: JourneyState) -> list[InvoiceR
 
 def parked_for(db: Database, *, client: str, reasons: Iterable[ParkedReason]) -> list[InvoiceRow]:
     """Those parked for one of `reasons`, oldest first."""
-    with db.begin() as tx:
+    with db.read() as tx:
         rows = tx.execute(
             select(invoices)
             .where(
@@ -149,10 +154,11 @@ def set_warnings(
 def allocate_kid(db: Database, invoice_id: int, *, account: str, kid: str, now: datetime) -> str:
     """Gives the invoice its KID once, whatever is retried: an invoice that has one keeps it.
 
-    Raises KidTaken when another invoice on the account has it.
+    Raises KidTaken when another invoice on the account has it, LookupError.
     """
     try:
         with db.begin() as tx:
+            moves.invoice_row(tx, invoice_id)  # two workers on the same invoice: the second finds what the first gave
             own = tx.execute(select(kids.c.account, kids.c.kid).where(kids.c.invoice_id == invoice_id)).first()
             if own is not None:
                 return own.kid
@@ -164,7 +170,7 @@ def allocate_kid(db: Database, invoice_id: int, *, account: str, kid: str, now: 
 
 def held_numbers(db: Database, *, client: str, numbers: Sequence[str]) -> set[str]:
     """Those of the client's invoice `numbers` that are here as invoices (not credit notes)."""
-    with db.begin() as tx:
+    with db.read() as tx:
         return set(
             tx.execute(
                 select(invoices.c.number).where(

@@ -55,6 +55,7 @@ def note_openings(db: Database, *, client: str, now: datetime) -> int:
                 links.c.opened_at.is_not(None),
                 deliveries.c.state.in_([DeliveryState.HANDED_OVER, DeliveryState.EXPIRED, DeliveryState.UNKNOWN]),
             )
+            .order_by(links.c.delivery_id)  # locked in one order, whoever does it
         ).scalars()
         return sum(mark_opened(tx, delivery_id, now=now) for delivery_id in late.all())
 
@@ -68,7 +69,7 @@ class StoreLinkBook:
 
     def find(self, *, token_hash: str, now: datetime) -> LinkView | None:
         """The link, or None when there is none or its invoice has no document to show. Changes nothing."""
-        with self._db.begin() as tx:
+        with self._db.read() as tx:
             row = _row(tx, links.c.token_hash == token_hash)
         if row is None or row["stamped_sha256"] is None or row["pdf_sha256"] is None:
             return None

@@ -23,21 +23,27 @@ from worker.model.parked import ParkedReason
 from worker.store.rows import DeliveryRow, InvoiceRow
 from worker.store.tables import deliveries, events, invoices
 
+# Locks are taken in one order, or two transactions wait for each other for ever: an invoice, then its deliveries.
+# They are FOR NO KEY UPDATE (key_share), so that a line added to the story, which refers to the invoice, does not wait.
+
 
 def invoice_row(tx: Connection, invoice_id: int) -> InvoiceRow:
     """The row, locked on PostgreSQL until the transaction ends. Raises LookupError."""
-    row = tx.execute(select(invoices).where(invoices.c.id == invoice_id).with_for_update()).mappings().first()
+    query = select(invoices).where(invoices.c.id == invoice_id).with_for_update(key_share=True)
+    row = tx.execute(query).mappings().first()
     if row is None:
         raise LookupError(f"no invoice {invoice_id}")
     return InvoiceRow.of(row)
 
 
 def delivery_row(tx: Connection, delivery_id: int) -> DeliveryRow:
-    """The row, locked on PostgreSQL until the transaction ends. Raises LookupError."""
-    row = tx.execute(select(deliveries).where(deliveries.c.id == delivery_id).with_for_update()).mappings().first()
-    if row is None:
+    """The row, locked like its invoice on PostgreSQL until the transaction ends. Raises LookupError."""
+    invoice_id = tx.execute(select(deliveries.c.invoice_id).where(deliveries.c.id == delivery_id)).scalar()
+    if invoice_id is None:
         raise LookupError(f"no delivery {delivery_id}")
-    return DeliveryRow.of(row)
+    invoice_row(tx, invoice_id)
+    query = select(deliveries).where(deliveries.c.id == delivery_id).with_for_update(key_share=True)
+    return DeliveryRow.of(tx.execute(query).mappings().one())
 
 
 def move_invoice(
@@ -61,15 +67,14 @@ def move_invoice(
 
 
 def park_invoice(tx: Connection, invoice: InvoiceRow, reason: ParkedReason, detail: str, *, now: datetime) -> None:
-    """Parks it, to return to where it stood. Parking anew while parked only renews the reason."""
+    """Parks it, to return to where it stood. Parking anew while parked only renews the reason.
+
+    Raises IllegalTransition, also when the row changed meanwhile.
+    """
     if invoice.state == JourneyState.PARKED:
         if (invoice.parked_reason, invoice.parked_detail) == (reason, detail):
             return
-        tx.execute(
-            update(invoices)
-            .where(invoices.c.id == invoice.id)
-            .values(parked_reason=reason, parked_detail=detail, updated_at=now)
-        )
+        _change_parked(tx, invoice, now=now, parked_reason=reason, parked_detail=detail)
         add_event(tx, invoice.id, JourneyEvent.PARKED, now=now, detail=f"{reason}: {detail}")
         return
     move_invoice(
@@ -82,6 +87,34 @@ def park_invoice(tx: Connection, invoice: InvoiceRow, reason: ParkedReason, deta
         parked_detail=detail,
         return_state=invoice.state,
     )
+
+
+def move_underneath(
+    tx: Connection, invoice: InvoiceRow, event: JourneyEvent, *, now: datetime, detail: str = ""
+) -> None:
+    """Something happened to a parked invoice that moves it where it will return to; why it is parked stays true.
+
+    Raises IllegalTransition.
+    """
+    before = JourneyState(invoice.return_state or JourneyState.PARKED)
+    after = next_journey_state(before, event)
+    _change_parked(tx, invoice, now=now, return_state=after)
+    said = f"parked meanwhile; will go on as {after}"
+    add_event(tx, invoice.id, event, now=now, detail=f"{detail} ({said})" if detail else said)
+
+
+def _change_parked(tx: Connection, invoice: InvoiceRow, *, now: datetime, **values: Any) -> None:
+    changed = tx.execute(
+        update(invoices)
+        .where(
+            invoices.c.id == invoice.id,
+            invoices.c.state == JourneyState.PARKED,
+            invoices.c.return_state == invoice.return_state,
+        )
+        .values(updated_at=now, **values)
+    ).rowcount
+    if changed != 1:
+        raise IllegalTransition(f"invoice {invoice.id} is no longer parked")
 
 
 def move_delivery(
@@ -111,6 +144,21 @@ def move_delivery(
         detail=detail,
     )
     return after
+
+
+def keep_delivery(tx: Connection, delivery: DeliveryRow, **values: Any) -> None:
+    """Sets values without a move; only if state and fence are still what was read. Raises IllegalTransition."""
+    changed = tx.execute(
+        update(deliveries)
+        .where(
+            deliveries.c.id == delivery.id,
+            deliveries.c.state == delivery.state,
+            deliveries.c.fence == delivery.fence,
+        )
+        .values(**values)
+    ).rowcount
+    if changed != 1:
+        raise IllegalTransition(f"delivery {delivery.id} is no longer {delivery.state} under fence {delivery.fence}")
 
 
 def add_event(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -39,6 +40,7 @@ class Story:
     events: list[EventRow]
 
 
+_OUR_ID = re.compile("[1-9][0-9]{0,17}")  # a KID has leading zeros, or more digits than a row number can
 _UNDELIVERED = (
     JourneyState.FETCHED, JourneyState.CHECKED, JourneyState.STAMPED, JourneyState.REGISTERED, JourneyState.ROUTED,
     JourneyState.DELIVERING, JourneyState.PARKED,
@@ -53,7 +55,7 @@ def client_status(db: Database, *, client: str) -> ClientStatus:
         rows = tx.execute(select(column, func.count()).select_from(source).where(own, *where).group_by(column))
         return {str(key): count for key, count in sorted(rows, key=lambda row: str(row[0]))}
 
-    with db.begin() as tx:
+    with db.read() as tx:
         return ClientStatus(
             client=client,
             states=counts(invoices.c.state),
@@ -71,13 +73,13 @@ def client_status(db: Database, *, client: str) -> ClientStatus:
 
 def clients_known(db: Database) -> list[str]:
     """Every client that has invoices here, whether or not its env file is still there."""
-    with db.begin() as tx:
+    with db.read() as tx:
         return list(tx.execute(select(invoices.c.client).distinct().order_by(invoices.c.client)).scalars())
 
 
 def parked(db: Database, *, client: str | None = None) -> list[InvoiceRow]:
     """What is parked, oldest first."""
-    with db.begin() as tx:
+    with db.read() as tx:
         query = select(invoices).where(invoices.c.state == JourneyState.PARKED).order_by(invoices.c.id)
         if client is not None:
             query = query.where(invoices.c.client == client)
@@ -86,30 +88,30 @@ def parked(db: Database, *, client: str | None = None) -> list[InvoiceRow]:
 
 def all_invoices(db: Database) -> list[InvoiceRow]:
     """Every invoice, oldest first."""
-    with db.begin() as tx:
+    with db.read() as tx:
         return [InvoiceRow.of(row) for row in tx.execute(select(invoices).order_by(invoices.c.id)).mappings()]
 
 
 def find(db: Database, reference: str) -> list[InvoiceRow]:
     """Invoices by our id (`17`), by `client/number`, by number, KID or ERP id. Our own id wins over a number."""
-    client, slash, number = reference.rpartition("/")
-    with db.begin() as tx:
-        if not slash and reference.isdecimal():
-            row = tx.execute(select(invoices).where(invoices.c.id == int(reference[:18]))).mappings().first()
+    client, slash, number = reference.partition("/")  # a client's name has no slash, an invoice number may
+    where: Any = (
+        (invoices.c.number == reference) | (invoices.c.kid == reference) | (invoices.c.erp_id == reference)
+    )
+    if slash:
+        where |= (invoices.c.client == client) & (invoices.c.number == number)
+    with db.read() as tx:
+        if _OUR_ID.fullmatch(reference):
+            row = tx.execute(select(invoices).where(invoices.c.id == int(reference))).mappings().first()
             if row is not None:
                 return [InvoiceRow.of(row)]
-        where: Any = (
-            (invoices.c.client == client) & (invoices.c.number == number)
-            if slash
-            else (invoices.c.number == reference) | (invoices.c.kid == reference) | (invoices.c.erp_id == reference)
-        )
         rows = tx.execute(select(invoices).where(where).order_by(invoices.c.id)).mappings()
         return [InvoiceRow.of(row) for row in rows]
 
 
 def story(db: Database, invoice_id: int) -> Story:
     """The whole story. Raises LookupError."""
-    with db.begin() as tx:
+    with db.read() as tx:
         row = tx.execute(select(invoices).where(invoices.c.id == invoice_id)).mappings().first()
         if row is None:
             raise LookupError(f"no invoice {invoice_id}")

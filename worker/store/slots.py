@@ -71,8 +71,17 @@ def finish(
     """Ends the run as `done` or `failed`, with its counts."""
     with db.begin() as tx:
         tx.execute(
-            update(slots).where(key.is_row(), slots.c.owner == owner).values(state=state, ended_at=now, summary=summary)
+            update(slots)
+            .where(key.is_row(), slots.c.owner == owner, slots.c.state == "running")
+            .values(state=state, ended_at=now, summary=summary)
         )
+
+
+def give_back(db: Database, key: SlotKey, *, owner: str, now: datetime) -> None:
+    """Leaves a run half done for whoever comes next: this worker was told to stop. Its lease is over at once."""
+    with db.begin() as tx:
+        ours = and_(key.is_row(), slots.c.owner == owner, slots.c.state == "running")
+        tx.execute(update(slots).where(ours).values(lease_until=now))
 
 
 def heartbeat(db: Database, key: SlotKey, *, owner: str, now: datetime) -> bool:
@@ -93,7 +102,10 @@ def heartbeat(db: Database, key: SlotKey, *, owner: str, now: datetime) -> bool:
 
 
 def missed(db: Database, key: SlotKey, *, owner: str, now: datetime) -> bool:
-    """Records that the slot passed with nobody to run it. True when this call recorded it (so: report it once)."""
+    """Records that the slot passed with nobody to run it, or that who began it died and nobody took over in time.
+
+    True when this call recorded it (so: report it once).
+    """
     try:
         with db.begin() as tx:
             tx.execute(
@@ -108,12 +120,20 @@ def missed(db: Database, key: SlotKey, *, owner: str, now: datetime) -> bool:
             )
         return True
     except IntegrityError:
-        return False
+        with db.begin() as tx:
+            return (
+                tx.execute(
+                    update(slots)
+                    .where(key.is_row(), slots.c.state == "running", slots.c.lease_until <= now)
+                    .values(state="missed", ended_at=now)
+                ).rowcount
+                == 1
+            )
 
 
 def latest(db: Database, *, client: str, limit: int = 20) -> list[SlotRow]:
     """The client's latest runs, newest first."""
-    with db.begin() as tx:
+    with db.read() as tx:
         rows = tx.execute(
             select(slots).where(slots.c.client == client).order_by(slots.c.slot.desc()).limit(limit)
         ).mappings()

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 from sqlalchemy import (
@@ -58,6 +59,26 @@ class UtcTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class AnyText(TypeDecorator[str]):
+    """Text as outsiders send it. What no database can hold (NUL on PostgreSQL, half a surrogate pair on any) is kept
+    as U+FFFD: an answer must never be lost because of how it is spelt."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else _UNSTORABLE.sub("\ufffd", value)
+
+
+class AnyWord(AnyText):
+    """The same with a length."""
+
+    impl = String
+    cache_ok = True
+
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
 # SQLite numbers rows itself only for INTEGER keys.
 _Id = BigInteger().with_variant(Integer(), "sqlite")
 
@@ -65,15 +86,15 @@ invoices = Table(
     "invoices",
     metadata,
     Column("id", _Id, primary_key=True, autoincrement=True),
-    Column("client", String(64), nullable=False),
+    Column("client", AnyWord(64), nullable=False),
     Column("erp", String(32), nullable=False),
-    Column("erp_id", String(64), nullable=False),
+    Column("erp_id", AnyWord(64), nullable=False),
     Column("kind", String(16), nullable=False),
-    Column("number", String(64), nullable=False),
-    Column("debtor_code", String(32), nullable=False),
+    Column("number", AnyWord(64), nullable=False),
+    Column("debtor_code", AnyWord(32), nullable=False),
     Column("state", String(16), nullable=False),
     Column("parked_reason", String(40)),
-    Column("parked_detail", Text),
+    Column("parked_detail", AnyText),
     Column("return_state", String(16)),
     Column("erp_row", JSON, nullable=False),  # the list row as ports.ErpInvoice, raw JSON included
     Column("debtor", JSON),  # the customer card used, as model.party.DebtorCard
@@ -87,12 +108,12 @@ invoices = Table(
     Column("pdf_sha256", String(64)),
     Column("pdf_pages", Integer),
     Column("account", String(11)),  # the factor account stamped on it
-    Column("kid", String(25)),
+    Column("kid", AnyWord(25)),
     Column("notice_version", String(64)),
     Column("language", String(2)),
-    Column("registered_as", String(200)),
+    Column("registered_as", AnyWord(200)),
     Column("route", String(16)),
-    Column("route_reason", Text),
+    Column("route_reason", AnyText),
     Column("fetched_at", UtcTime, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
     UniqueConstraint("client", "erp_id"),
@@ -104,7 +125,7 @@ kids = Table(
     "kids",
     metadata,
     Column("account", String(11), primary_key=True),
-    Column("kid", String(25), primary_key=True),
+    Column("kid", AnyWord(25), primary_key=True),
     Column("invoice_id", _Id, ForeignKey("invoices.id"), nullable=False, unique=True),
     Column("allocated_at", UtcTime, nullable=False),
 )
@@ -114,7 +135,7 @@ warnings = Table(
     metadata,
     Column("invoice_id", _Id, ForeignKey("invoices.id"), primary_key=True),
     Column("code", String(40), primary_key=True),
-    Column("detail", Text, nullable=False, server_default=""),
+    Column("detail", AnyText, nullable=False, server_default=""),
     Column("noted_at", UtcTime, nullable=False),
 )
 
@@ -128,7 +149,7 @@ events = Table(
     Column("event", String(40), nullable=False),
     Column("from_state", String(16)),
     Column("to_state", String(16)),
-    Column("detail", Text, nullable=False, server_default=""),
+    Column("detail", AnyText, nullable=False, server_default=""),
     Index(None, "invoice_id"),
 )
 
@@ -139,7 +160,7 @@ decisions = Table(
     Column("invoice_id", _Id, ForeignKey("invoices.id"), nullable=False),
     Column("at", UtcTime, nullable=False),
     Column("channel", String(16)),  # empty when the decision was to park
-    Column("reason", Text, nullable=False),
+    Column("reason", AnyText, nullable=False),
     Column("considered", JSON, nullable=False),
     Index(None, "invoice_id"),
 )
@@ -152,8 +173,8 @@ deliveries = Table(
     Column("number", Integer, nullable=False),  # 1, 2, … within the invoice
     Column("channel", String(16), nullable=False),
     Column("state", String(16), nullable=False),
-    Column("address", Text, nullable=False),  # participant, e-mail addresses or address lines, by channel
-    Column("reason", Text, nullable=False),  # why this channel
+    Column("address", AnyText, nullable=False),  # participant, e-mail addresses or address lines, by channel
+    Column("reason", AnyText, nullable=False),  # why this channel
     Column("key", String(64), nullable=False, unique=True),  # our own, the same on every attempt
     Column("due_at", UtcTime, nullable=False),  # not tried (or asked about) before
     Column("attempts", Integer, nullable=False, server_default="0"),
@@ -161,8 +182,8 @@ deliveries = Table(
     Column("fence", Integer, nullable=False, server_default="0"),
     Column("handed_over_at", UtcTime),
     Column("opened_at", UtcTime),
-    Column("ended_reason", Text),
-    Column("vendor_reference", Text),
+    Column("ended_reason", AnyText),
+    Column("vendor_reference", AnyText),
     Column("created_at", UtcTime, nullable=False),
     UniqueConstraint("invoice_id", "number"),
     Index(None, "state", "due_at"),
@@ -179,8 +200,8 @@ attempts = Table(
     Column("started_at", UtcTime, nullable=False),
     Column("ended_at", UtcTime, nullable=False),
     Column("outcome", String(16), nullable=False),
-    Column("vendor_reference", Text, nullable=False, server_default=""),
-    Column("answer", Text, nullable=False, server_default=""),
+    Column("vendor_reference", AnyText, nullable=False, server_default=""),
+    Column("answer", AnyText, nullable=False, server_default=""),
     Index(None, "subject", "subject_id"),
 )
 
@@ -219,7 +240,7 @@ postbacks = Table(
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("lease_until", UtcTime),
     Column("fence", Integer, nullable=False, server_default="0"),
-    Column("text", Text),
+    Column("text", AnyText),
     Column("done_at", UtcTime),
     Column("created_at", UtcTime, nullable=False),
     CheckConstraint("kind in ('delivered', 'status')", name="kind"),
@@ -229,7 +250,7 @@ postbacks = Table(
 slots = Table(
     "slots",
     metadata,
-    Column("client", String(64), primary_key=True),
+    Column("client", AnyWord(64), primary_key=True),
     Column("job", String(16), primary_key=True),
     Column("slot", UtcTime, primary_key=True),
     Column("state", String(16), nullable=False),  # running | done | failed | missed

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -133,15 +135,13 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     db.close()
 
 
-def test_a_read_only_file(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_read_only_file() -> None:
     """As an ordinary user, for modes mean nothing to root."""
-    folder = Path(tmp_path_factory.mktemp("readonly"))
+    folder = Path(tempfile.mkdtemp(prefix="store-read-only-"))
     path = folder / "worker.db"
     db = Database(f"sqlite:///{path}")
     migrate(db)
     db.close()
-    for opened in (folder, folder.parent, folder.parent.parent):
-        opened.chmod(opened.stat().st_mode | 0o055)
     path.chmod(0o444)
     folder.chmod(0o555)
     with warnings.catch_warnings():
@@ -159,6 +159,7 @@ def test_a_read_only_file(tmp_path_factory: pytest.TempPathFactory) -> None:
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(reader, 0)[1]) == 0
     folder.chmod(0o755)
+    shutil.rmtree(folder)
 
 
 def _says_read_only(refused: Callable[[Database], object], db: Database) -> int:

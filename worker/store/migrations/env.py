@@ -4,12 +4,20 @@ from typing import Any, Literal
 
 from alembic import context
 
-from worker.store.tables import UtcTime, metadata
+from worker.store.tables import AnyText, AnyWord, UtcTime, metadata
 
 
 def _render(kind: str, item: Any, _autogen: Any) -> str | Literal[False]:
-    # A migration must not depend on today's code: our own type is written as what it is in the database.
-    return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UtcTime) else False
+    # A migration must not depend on today's code: our own types are written as what they are in the database.
+    match item:
+        case UtcTime() if kind == "type":
+            return "sa.DateTime(timezone=True)"
+        case AnyWord() if kind == "type":
+            return f"sa.String(length={item.length})"
+        case AnyText() if kind == "type":
+            return "sa.Text()"
+        case _:
+            return False
 
 
 context.configure(
