@@ -37,7 +37,10 @@ _EXEMPTION_REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class BuilderParty:
-    """Seller or buyer. With an organisation number: a business, reachable at `0192`; without: a private person."""
+    """Seller or buyer. With an organisation number: a business, reachable at it; without: a private person.
+
+    `scheme` and `vat_number` are for companies abroad; a Norwegian VAT number is made from the organisation number.
+    """
 
     name: str
     organisation_number: str = ""
@@ -47,11 +50,14 @@ class BuilderParty:
     contact: str = ""
     phone: str = ""
     email: str = ""
+    scheme: str = NORWEGIAN_SCHEME
+    vat_number: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class BuilderLine:
-    """One line. `price` is per unit without VAT. `vat_category` empty: S with VAT, E without; Z is outside the Act."""
+    """One line. `price` is for `price_base` units without VAT. `vat_category` empty: S with VAT, E without; Z is
+    outside the Act."""
 
     name: str
     quantity: Decimal = Decimal(1)
@@ -63,10 +69,14 @@ class BuilderLine:
     description: str = ""
     note: str = ""
     item_id: str = ""
+    price_base: Decimal = Decimal(1)
+    charge: Decimal = Decimal(0)
+    charge_reason: str = "Gebyr"
+    period: tuple[date, date] | None = None
 
     @property
     def discount_base(self) -> Decimal:
-        return _round(self.quantity * self.price)
+        return _round(self.quantity * self.price / self.price_base)
 
     @property
     def discount(self) -> Decimal:
@@ -74,7 +84,7 @@ class BuilderLine:
 
     @property
     def net(self) -> Decimal:
-        return self.discount_base - self.discount
+        return self.discount_base - self.discount + self.charge
 
     @property
     def rate(self) -> tuple[str, Decimal]:
@@ -310,16 +320,16 @@ class _Writer:
     def party(self, root: XmlElement, role: str, party: BuilderParty, *, is_seller: bool) -> None:
         number = party.organisation_number
         node = self.node(root, role, "Party")
-        self.text(node, "EndpointID", number, schemeID=NORWEGIAN_SCHEME)
+        self.text(node, "EndpointID", number, schemeID=party.scheme)
         self.text(self.node(node, "PartyName"), "Name", party.name)
         self.address(node, "PostalAddress", party.address)
         if number and party.vat_registered:
-            self._tax_scheme(node, f"NO{number}MVA", "VAT")
+            self._tax_scheme(node, party.vat_number or f"NO{number}MVA", "VAT")
         if is_seller and party.in_business_register:
             self._tax_scheme(node, "Foretaksregisteret", "TAX")
         legal = self.node(node, "PartyLegalEntity")
         self.text(legal, "RegistrationName", party.name)
-        self.text(legal, "CompanyID", number, schemeID=NORWEGIAN_SCHEME)
+        self.text(legal, "CompanyID", number, schemeID=party.scheme)
         if party.contact or party.phone or party.email:
             contact = self.node(node, "Contact")
             self.text(contact, "Name", party.contact)
@@ -372,6 +382,8 @@ class _Writer:
         quantity_name = "InvoicedQuantity" if invoice else "CreditedQuantity"
         self.text(node, quantity_name, _plain(line.quantity), unitCode=line.unit)
         self.amount(node, "LineExtensionAmount", line.net)
+        if line.period:
+            self.period(node, line.period)
         if line.discount_percent:
             discount = self.node(node, "AllowanceCharge")
             self.text(discount, "ChargeIndicator", "false")
@@ -379,10 +391,18 @@ class _Writer:
             self.text(discount, "MultiplierFactorNumeric", _plain(line.discount_percent))
             self.amount(discount, "Amount", line.discount)
             self.amount(discount, "BaseAmount", line.discount_base)
+        if line.charge:
+            charge = self.node(node, "AllowanceCharge")
+            self.text(charge, "ChargeIndicator", "true")
+            self.text(charge, "AllowanceChargeReason", line.charge_reason)
+            self.amount(charge, "Amount", line.charge)
         item = self.node(node, "Item")
         self.text(item, "Description", line.description)
         self.text(item, "Name", line.name)
         if line.item_id:
             self.text(self.node(item, "SellersItemIdentification"), "ID", line.item_id)
         self.vat_category(item, "ClassifiedTaxCategory", line.rate)
-        self.text(self.node(node, "Price"), "PriceAmount", _plain(line.price), currencyID=self.currency)
+        price = self.node(node, "Price")
+        self.text(price, "PriceAmount", _plain(line.price), currencyID=self.currency)
+        if line.price_base != 1:
+            self.text(price, "BaseQuantity", _plain(line.price_base), unitCode=line.unit)
