@@ -1,4 +1,4 @@
-"""PowerOffice Go v1 as ports.Erp: requests, tokens, paging, the wait for the replica."""
+"""PowerOffice Go v1 as ports.Erp."""
 
 from __future__ import annotations
 
@@ -6,40 +6,24 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Protocol, TypeVar
 
 from worker.adapters.poweroffice_go import translate, wire
-from worker.adapters.poweroffice_go.token import TokenSource
-from worker.adapters.poweroffice_go.wire import Envelope, Row
+from worker.adapters.poweroffice_go.connection import CODES_PER_REQUEST, Connection
+from worker.adapters.poweroffice_go.wire import Row
 from worker.model.outcomes import Refused, TryLater, UnknownOutcome
 from worker.model.party import DebtorCard
 from worker.ports import ErpIdentity, ErpInvoice, FactoringStatus
-from worker.support.http import HttpClient, HttpResponse, HttpTrouble
-from worker.support.pace import EvenPacer, Pacer
-from worker.support.retry import Sleep, with_retry
+from worker.support.http import HttpClient
+from worker.support.pace import Pacer
+from worker.support.retry import Sleep
 
-T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
-
-REQUESTS_PER_SECOND = 50  # per application key, whatever the number of clients
-_CODES_PER_REQUEST = 40  # 40 nineteen-digit codes make a query of about 1 600 characters
 _PASSES = 3
 _REMEMBERED_NUMBERS = 20_000
 _SAFE_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 
-class Judge(Protocol[T_co]):
-    """What an answer means: a value, or an outcome raised."""
-
-    def __call__(self, response: HttpResponse, /, *, what: str) -> T_co: ...
-
-
 class PowerOfficeGo:
-    """One client's Go, by its client key. Owns `http` and closes it.
-
-    `pacer` is shared by all clients of one application key, which is what the vendor counts. `replica_lag_seconds` is
-    how long after a write a read may still show the old state (documented: normally below one second).
-    """
+    """One client's Go, by its client key. Owns `http` and closes it; see Connection for the arguments."""
 
     def __init__(
         self,
@@ -54,28 +38,29 @@ class PowerOfficeGo:
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        self._http = http
-        self._base_url = base_url.rstrip("/")
-        self._page_size = page_size
-        self._lag = replica_lag_seconds
-        self._pacer = pacer or EvenPacer(REQUESTS_PER_SECOND)
-        self._monotonic = monotonic
-        self._sleep = sleep
-        self._tokens = TokenSource(post=self._post_for_token, application_key=application_key, client_key=client_key,
-                                   monotonic=monotonic, sleep=sleep)
-        # A process that starts after a crash does not know when the one before it wrote: it waits as if just now.
-        self._last_write = monotonic()
+        self._line = Connection(
+            http=http,
+            base_url=base_url,
+            application_key=application_key,
+            client_key=client_key,
+            page_size=page_size,
+            replica_lag_seconds=replica_lag_seconds,
+            pacer=pacer,
+            monotonic=monotonic,
+            sleep=sleep,
+        )
         self._numbers: dict[str, int] = {}
 
     async def aclose(self) -> None:
-        await self._http.aclose()
+        await self._line.aclose()
 
     # --- reads ------------------------------------------------------------------------------------
 
     async def identity(self) -> ErpIdentity:
         """Name and organisation number from `Client`, privileges from `ClientIntegrationInformation`."""
-        client = await self._read("client", "/Client", translate.single)
-        integration = await self._read("integration information", "/ClientIntegrationInformation", translate.single)
+        client = await self._line.read("client", "/Client", translate.single)
+        integration = await self._line.read("integration information", "/ClientIntegrationInformation",
+                                            translate.single)
         return translate.identity(client=client, integration=integration)
 
     async def available_invoices(self) -> AsyncIterator[ErpInvoice]:
@@ -88,8 +73,8 @@ class PowerOfficeGo:
         for _ in range(_PASSES):
             nameless, steady = 0, True
             first_count: int | None = None
-            async for page in self._pages("available invoices", "/Factoring/AvailableInvoices",
-                                          order_by="InvoiceNo asc"):
+            async for page in self._line.pages("available invoices", "/Factoring/AvailableInvoices",
+                                               order_by="InvoiceNo asc"):
                 first_count = page.count if first_count is None else first_count
                 steady = steady and page.count == first_count
                 for element in page.rows():
@@ -110,7 +95,8 @@ class PowerOfficeGo:
         """The raw body, whatever it is (XML, HTML, nothing). Refused when it is an error envelope."""
         if not _SAFE_ID.fullmatch(erp_id):
             raise Refused("invoice document: the id is not one of PowerOffice Go's")
-        return await self._read("invoice document", f"/Factoring/InvoiceEhf/{erp_id}", translate.document, accept="*/*")
+        path = f"/Factoring/InvoiceEhf/{erp_id}"
+        return await self._line.read("invoice document", path, translate.document, accept="*/*")
 
     async def debtor_cards(self, *, codes: Sequence[str]) -> dict[str, DebtorCard]:
         """By the code as asked. Codes that are not numbers cannot exist in Go and are absent from the answer."""
@@ -121,10 +107,10 @@ class PowerOfficeGo:
                 asked[number].append(code)
         numbers = sorted(asked)
         cards: dict[str, DebtorCard] = {}
-        for start in range(0, len(numbers), _CODES_PER_REQUEST):
-            batch = numbers[start : start + _CODES_PER_REQUEST]
-            async for page in self._pages("customers", "/Customer", filter_=wire.code_filter(batch),
-                                          order_by="Code asc"):
+        for start in range(0, len(numbers), CODES_PER_REQUEST):
+            batch = numbers[start : start + CODES_PER_REQUEST]
+            async for page in self._line.pages("customers", "/Customer", filter_=wire.code_filter(batch),
+                                               order_by="Code asc"):
                 for element in page.rows():
                     row = wire.row_of(element)
                     number = wire.whole(row.get("code")) if row is not None else None
@@ -151,14 +137,14 @@ class PowerOfficeGo:
         """`POST Factoring/delivered`. UnknownOutcome also when the answer says the invoice is still not delivered."""
         what = "delivered"
         body = wire.delivered_body(erp_id=erp_id, kid=kid, comment=comment, file_name=file_name, pdf=pdf)
-        row = await self._write(what, "/Factoring/delivered", body)
+        row = await self._line.write(what, "/Factoring/delivered", body, translate.accepted)
         if row.get("isdelivered") is False:
             raise UnknownOutcome(f"{what}: accepted, but the answer shows the invoice as not delivered")
 
     async def report_status(self, *, erp_id: str, status: FactoringStatus, text: str) -> None:
         """`POST Factoring/updatefactoringinvoicestatus`."""
         body = wire.status_body(erp_id=erp_id, status=translate.STATUS_NUMBERS[status], description=text)
-        await self._write("status update", "/Factoring/updatefactoringinvoicestatus", body)
+        await self._line.write("status update", "/Factoring/updatefactoringinvoicestatus", body, translate.accepted)
 
     # --- underneath -------------------------------------------------------------------------------
 
@@ -167,13 +153,11 @@ class PowerOfficeGo:
 
         The id itself is not filtered on: how a Guid is written in this OData dialect is not documented.
         """
-        wait = self._last_write + self._lag - self._monotonic()
-        if wait > 0:
-            await self._sleep(wait)
+        await self._line.catch_up()
         number = self._numbers.get(erp_id.lower())
         filter_, order_by = (f"InvoiceNo eq {number}", "InvoiceNo asc") if number else ("", "CreatedDate desc")
-        async for page in self._pages("delivered invoices", "/Factoring/InvoicesDelivered", filter_=filter_,
-                                      order_by=order_by):
+        async for page in self._line.pages("delivered invoices", "/Factoring/InvoicesDelivered", filter_=filter_,
+                                           order_by=order_by):
             for element in page.rows():
                 row = wire.row_of(element)
                 if row is not None:
@@ -182,61 +166,6 @@ class PowerOfficeGo:
                         return row
         return None
 
-    async def _pages(self, what: str, path: str, *, order_by: str, filter_: str = "") -> AsyncIterator[Envelope]:
-        """Pages until `count` is reached, a page is empty, or a page repeats the one before (a host without $skip)."""
-        skip, last = 0, None
-        while True:
-            query = wire.list_query(filter_=filter_, order_by=order_by, top=self._page_size, skip=skip)
-            page = await self._read(what, f"{path}?{query}", translate.listed)
-            size = len(page.rows())
-            if size == 0 or page.data == last:
-                return
-            yield page
-            skip, last = skip + size, page.data
-            if page.count is not None and skip >= page.count:
-                return
-
-    async def _read(self, what: str, path: str, judge: Judge[T], *, accept: str = "application/json") -> T:
-        """A GET as `judge` reads its answer, repeated while the other side says 429, 5xx or nothing of use."""
-
-        async def once() -> T:
-            return judge(await self._call("GET", what, path, {"Accept": accept}, None), what=what)
-
-        return await with_retry(once, sleep=self._sleep)
-
-    async def _write(self, what: str, path: str, body: bytes) -> Row:
-        """A POST, sent once (twice when the first came back 401: then nothing was done)."""
-        headers = {"Accept": "application/json", "Content-Type": "application/json"}
-        try:
-            response = await self._call("POST", what, path, headers, body)
-        finally:
-            self._last_write = self._monotonic()
-        return translate.accepted(response, what=what)
-
-    async def _call(self, method: str, what: str, path: str, headers: dict[str, str], body: bytes | None
-                    ) -> HttpResponse:
-        token = await self._tokens.get()
-        response = await self._send(method, what, path, {**headers, "Authorization": f"Bearer {token}"}, body)
-        if response.status == 401:
-            token = await self._tokens.get(rejected=token)
-            response = await self._send(method, what, path, {**headers, "Authorization": f"Bearer {token}"}, body)
-        return response
-
-    async def _post_for_token(self, headers: dict[str, str], body: bytes) -> HttpResponse:
-        try:
-            return await self._http.request("POST", f"{self._base_url}/OAuth/Token", headers=headers, content=body,
-                                            turn=self._pacer.turn)
-        except HttpTrouble as error:
-            raise translate.trouble(error, what="token", changes=False) from None
-
-    async def _send(self, method: str, what: str, path: str, headers: dict[str, str], body: bytes | None
-                    ) -> HttpResponse:
-        try:
-            return await self._http.request(method, f"{self._base_url}{path}", headers=headers, content=body,
-                                            turn=self._pacer.turn)
-        except HttpTrouble as error:
-            raise translate.trouble(error, what=what, changes=method != "GET") from None
-
     def _remember(self, erp_id: str, number: str) -> None:
         value = wire.whole(number)
         if value is None or not erp_id:
@@ -244,4 +173,3 @@ class PowerOfficeGo:
         if len(self._numbers) >= _REMEMBERED_NUMBERS:
             self._numbers.pop(next(iter(self._numbers)))
         self._numbers[erp_id.lower()] = value
-

@@ -1,25 +1,17 @@
-"""The access token of one client key: fetched once for everybody, renewed before it expires."""
+"""Asking PowerOffice Go v1 for an access token."""
 
 from __future__ import annotations
 
-import asyncio
 import base64
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from worker.adapters.poweroffice_go import translate, wire
 from worker.model.outcomes import TryLater
+from worker.support.bearer import Token, TokenHolder
 from worker.support.http import HttpResponse
-from worker.support.retry import Sleep, with_retry
+from worker.support.retry import Sleep
 
-_LONGEST_MARGIN = 60.0  # seconds before expiry at which a token is renewed; never more than a quarter of its life
 _DEFAULT_LIFE = 600.0  # the shorter of the two lives the vendor has documented, when the answer does not say
-
-
-@dataclass(frozen=True, slots=True)
-class _Token:
-    value: str
-    renew_at: float
 
 
 class TokenSource:
@@ -39,25 +31,16 @@ class TokenSource:
     ) -> None:
         self._post = post
         self._basic = base64.b64encode(f"{application_key}:{client_key}".encode()).decode("ascii")
-        self._monotonic = monotonic
-        self._sleep = sleep
-        self._lock = asyncio.Lock()
-        self._token: _Token | None = None
+        self._holder = TokenHolder(fetch=self._fetch, monotonic=monotonic, sleep=sleep)
 
     async def get(self, *, rejected: str | None = None) -> str:
         """A token with life left in it, other than `rejected` (the one a 401 came back on).
 
         Raises Refused when the keys are not accepted, TryLater and SlowDown when the service cannot answer.
         """
-        async with self._lock:
-            held = self._token
-            if held is None or held.value == rejected or self._monotonic() >= held.renew_at:
-                self._token = None
-                self._token = held = await with_retry(self._fetch, sleep=self._sleep)
-            return held.value
+        return await self._holder.get(rejected=rejected)
 
-    async def _fetch(self) -> _Token:
-        asked_at = self._monotonic()
+    async def _fetch(self) -> Token:
         response = await self._post(
             {
                 "Authorization": f"Basic {self._basic}",
@@ -76,5 +59,4 @@ class TokenSource:
         if not value or not value.isascii() or not value.isprintable():
             raise TryLater("token: no token in the answer", answer=response.described())
         life = wire.whole(row.get("expires_in"))
-        seconds = _DEFAULT_LIFE if life is None or life <= 0 else float(life)
-        return _Token(value, asked_at + seconds - min(_LONGEST_MARGIN, seconds / 4))
+        return Token(value, _DEFAULT_LIFE if life is None or life <= 0 else float(life))

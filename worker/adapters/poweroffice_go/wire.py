@@ -7,21 +7,39 @@ Null properties are left out of answers, field names differ in case between vers
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any, cast
 from urllib.parse import quote
-from zoneinfo import ZoneInfo
 
 import orjson
 
-_OSLO = ZoneInfo("Europe/Oslo")
-_BLANK_BEFORE_OFFSET = re.compile(r"\s+(?=[+-]\d\d:?\d\d$)")
-_MASKED = re.compile(r"[^\s@\"'<>]+@[^\s@\"'<>]+|(?<!\d)\d{11}(?!\d)")
+from worker.model.voucher import AccountKind, Voucher, VoucherKind, VoucherLine
+from worker.support.loose_json import Row, day, instant, mask, money, number_text, row_of, rows_of, text, whole
 
-Row = dict[str, Any]  # keys in lower case
+__all__ = [
+    "Envelope",
+    "Row",
+    "Unreadable",
+    "code_filter",
+    "day",
+    "delivered_body",
+    "instant",
+    "list_query",
+    "mask",
+    "match_body",
+    "money",
+    "number_text",
+    "raw_text",
+    "read_envelope",
+    "row_of",
+    "rows_of",
+    "status_body",
+    "text",
+    "voucher_body",
+    "whole",
+]
 
 
 class Unreadable(ValueError):
@@ -30,12 +48,13 @@ class Unreadable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """`success` None: the answer has no envelope. `words` is the vendor's explanation, masked."""
+    """`success` None: the answer has no envelope. `words` is the vendor's explanation, masked; `exception` its kind."""
 
     success: bool | None
     data: Any
     count: int | None
     words: str
+    exception: str = ""
 
     def rows(self) -> list[Any]:
         """A list answer's elements. Raises Unreadable when it is not a list."""
@@ -69,7 +88,9 @@ def read_envelope(content: bytes) -> Envelope:
         raise Unreadable("neither object nor list")
     success = top.get("success")
     if isinstance(success, bool):
-        return Envelope(success, top.get("data"), whole(top.get("count")), _words(top.get("validation")))
+        validation = row_of(top.get("validation")) or {}
+        return Envelope(success, top.get("data"), whole(top.get("count")), _words(validation),
+                        text(validation.get("exception")))
     if "items" in top:
         return Envelope(None, top["items"], whole(top.get("totalcount")), "")
     if "data" in top:
@@ -77,65 +98,9 @@ def read_envelope(content: bytes) -> Envelope:
     return Envelope(None, body, None, "")
 
 
-def row_of(value: Any) -> Row | None:
-    """An object with its keys in lower case, or None when it is not an object."""
-    if not isinstance(value, dict):
-        return None
-    return {str(key).lower(): item for key, item in cast("dict[Any, Any]", value).items()}
-
-
 def raw_text(value: Any) -> str:
     """The element as JSON text, for keeping as evidence."""
     return orjson.dumps(value).decode()
-
-
-def text(value: Any) -> str:
-    """Text or number as text without surrounding blanks; empty for anything else (null, true, objects)."""
-    if isinstance(value, str):
-        return value.strip()
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
-    return ""
-
-
-def number_text(value: Any) -> str:
-    """A number that is a name (invoice, customer), as text: `10045.0` on the wire is still 10045."""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else text(value)
-
-
-def whole(value: Any) -> int | None:
-    """A whole number given as number or text (`10045`, `"10045"`, `10045.0`), else None."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    try:
-        return int(text(value)) if len(text(value)) < 20 else None
-    except ValueError:
-        return None
-
-
-def instant(value: Any) -> datetime | None:
-    """A timestamp such as `2025-11-04T09:57:29 +00:00` (blank before the offset). Without an offset: UTC."""
-    raw = _BLANK_BEFORE_OFFSET.sub("", text(value))
-    try:
-        moment = datetime.fromisoformat(raw)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def day(value: Any) -> date | None:
-    """A date, or the Norwegian date of a timestamp with an offset (midnight in Oslo is 22:00 or 23:00 UTC)."""
-    raw = _BLANK_BEFORE_OFFSET.sub("", text(value))
-    try:
-        moment = datetime.fromisoformat(raw)
-    except ValueError:
-        return None
-    return (moment.astimezone(_OSLO) if moment.tzinfo else moment).date()
-
-
-def mask(words: str) -> str:
-    """Words of theirs without e-mail addresses and eleven-digit numbers (personal numbers, accounts)."""
-    return _MASKED.sub("***", words)
 
 
 def list_query(*, filter_: str, order_by: str, top: int, skip: int) -> str:
@@ -165,10 +130,7 @@ def status_body(*, erp_id: str, status: int, description: str) -> bytes:
     })
 
 
-def _words(validation: Any) -> str:
-    found = row_of(validation)
-    if found is None:
-        return ""
+def _words(found: Row) -> str:
     named: list[str] = []
     for label, key in (("", "summary"), ("exception ", "exception"), ("reference ", "errorlogreference")):
         if words := text(found.get(key)):
@@ -182,3 +144,42 @@ def _words(validation: Any) -> str:
 def code_filter(codes: Sequence[int]) -> str:
     """`Code eq 1 or Code eq 2`: filters use PascalCase names, and numbers only."""
     return " or ".join(f"Code eq {code}" for code in codes)
+
+
+def voucher_body(voucher: Voucher) -> bytes:
+    """BankJournalVoucher or ManualJournalVoucher. Account numbers must be digits."""
+    body: dict[str, Any] = {
+        "voucherDate": voucher.date.isoformat(),
+        "currencyCode": voucher.currency,
+        "description": voucher.description,
+        "externalImportReference": voucher.reference,
+        "lines": [_voucher_line(line, voucher) for line in voucher.lines],
+    }
+    if voucher.saft_source:
+        body["saftSourceId"] = voucher.saft_source
+    if voucher.saft_batch:
+        body["saftBatchId"] = voucher.saft_batch
+    return orjson.dumps(body)
+
+
+def match_body(*, entry_ids: Sequence[int], on: date) -> bytes:
+    """What MatchEntries takes."""
+    return orjson.dumps({"matchDate": on.isoformat(), "entryIds": list(entry_ids)})
+
+
+def _voucher_line(line: VoucherLine, voucher: Voucher) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "accountCode": int(line.account.number),
+        # Written digit by digit: an amount never passes through a float on its way out.
+        "amount": orjson.Fragment(f"{line.amount.amount:.2f}"),
+        "date": voucher.date.isoformat(),
+        "vatCode": "0",
+        "description": line.description,
+        "externalImportLineReference": line.reference,
+    }
+    if voucher.kind is VoucherKind.BANK and line.account.kind is AccountKind.CUSTOMER:
+        if line.invoice_number:
+            row["invoiceNo"] = line.invoice_number
+        if line.kid:
+            row["cID"] = line.kid
+    return row
