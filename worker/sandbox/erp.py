@@ -11,11 +11,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, cast
 from uuid import NAMESPACE_URL, uuid5
 
+from worker.sandbox.client_books import ClientBooks, ErpRefusal
 from worker.sandbox.lagging import LaggingTable
-from worker.sandbox.ledger import CustomerLedger
 from worker.sandbox.magic import InvoiceTrouble
 from worker.sandbox.records import (
     Account,
@@ -25,35 +24,12 @@ from worker.sandbox.records import (
     DeliveryCall,
     Invoice,
     LedgerEntry,
+    Supplier,
     Voucher,
-    VoucherDraft,
-    VoucherLine,
 )
 
 ACTIVE, FORFEIT, COMPLAINED, COMPLETED, DELIVERED = 1, 2, 3, 4, 5
 STATUS_NAMES = {0: "Unspecified", 1: "Active", 2: "Forfeit", 3: "Complained", 4: "Completed", 5: "Delivered"}
-
-STANDARD_ACCOUNTS: Mapping[int, str] = {
-    1500: "Kundefordringer",
-    1920: "Bankinnskudd",
-    1925: "Interimskonto bank",
-    2400: "Leverandørgjeld",
-    2700: "Utgående merverdiavgift",
-    3000: "Salgsinntekt",
-    7770: "Bank- og kortgebyrer",
-    7830: "Tap på fordringer",
-    8150: "Annen rentekostnad",
-    20100: "Mellomværende factoringselskap",
-}
-
-
-class ErpRefusal(Exception):
-    """The ERP's no: told as HTTP 200 with success:false. `kind` is the wire's `exception`."""
-
-    def __init__(self, summary: str, *, kind: str = "Validation") -> None:
-        super().__init__(summary)
-        self.summary = summary
-        self.kind = kind
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,9 +49,12 @@ class ClientState:
     allocations: list[Allocation]
     trouble: ClientTrouble = field(default_factory=ClientTrouble)
     invalid_privileges: list[str] = field(default_factory=list[str])
+    suppliers: list[Supplier] = field(default_factory=list[Supplier])
+    supplier_entries: list[LedgerEntry] = field(default_factory=list[LedgerEntry])
+    supplier_allocations: list[Allocation] = field(default_factory=list[Allocation])
 
 
-class SandboxClient:
+class SandboxClient(ClientBooks):
     """A client of the factor in the ERP. Made by `World.add_client`."""
 
     def __init__(
@@ -90,76 +69,16 @@ class SandboxClient:
         moment: Callable[[], float],
         documents: dict[str, bytes],
     ) -> None:
-        self.client_key = client_key
+        super().__init__(client_key=client_key, accounts=accounts, lock_date=lock_date, now=now, moment=moment)
         self.name = name
         self.organisation_number = organisation_number
-        self.lock_date = lock_date
-        self.accounts: dict[int, Account] = {account.code: account for account in _chart(accounts)}
-        self.customers: LaggingTable[int, Customer] = LaggingTable()
         self.invoices: LaggingTable[str, Invoice] = LaggingTable()
-        self.vouchers: LaggingTable[str, Voucher] = LaggingTable()
         self.deliveries: dict[str, list[DeliveryCall]] = {}
-        self.ledger = CustomerLedger(now=now, moment=moment)
         self.trouble = ClientTrouble()
         self.invalid_privileges: set[str] = set()
-        self._now = now
-        self._moment = moment
         self._documents = documents
 
     # --- what the client's own people do ----------------------------------------------------------
-
-    def add_customer(
-        self,
-        code: int,
-        name: str = "",
-        is_person: bool | None = None,
-        first_name: str = "",
-        last_name: str = "",
-        organisation_number: str = "",
-        address1: str = "",
-        address2: str = "",
-        zip: str = "",
-        city: str = "",
-        country: str = "",
-        phone: str = "",
-        email: str = "",
-        invoice_email: str = "",
-    ) -> Customer:
-        """A new customer card. An empty text is a field the card lacks."""
-        if code in self.customers or code in self.accounts:
-            raise ValueError(f"number {code} is taken")
-        now = self._now()
-        customer = Customer(
-            id=1 + max((card.id for card in self.customers.values()), default=7_400_000),
-            code=code,
-            name=name,
-            is_person=is_person,
-            first_name=first_name,
-            last_name=last_name,
-            organisation_number=organisation_number,
-            address1=address1,
-            address2=address2,
-            zip=zip,
-            city=city,
-            country=country,
-            phone=phone,
-            email=email,
-            invoice_email=invoice_email,
-            created=now,
-            changed=now,
-        )
-        self.customers.settle(code, customer)
-        return customer
-
-    def mend_customer(self, code: int, **fields: Any) -> Customer:
-        """Change fields of a card, as a person in the ERP would. Raises TypeError for a field there is not."""
-        customer = replace(self.customers[code], **fields, changed=self._now())
-        self.customers.settle(code, customer)
-        return customer
-
-    def remove_customer(self, code: int) -> None:
-        """Delete a card; its invoices stay."""
-        self.customers.remove(code)
 
     def add_invoice(
         self,
@@ -218,11 +137,6 @@ class SandboxClient:
         self._documents[sha256] = content
         return sha256
 
-    def balance(self, account_code: int) -> Decimal:
-        """Sum of the posted voucher lines on an account or customer number: debit positive. Sales are not in it."""
-        lines = [line for voucher in self.vouchers.values() for line in voucher.lines]
-        return sum((line.amount for line in lines if line.account_code == account_code), Decimal(0))
-
     # --- what the factor does over the API --------------------------------------------------------
 
     def deliver(
@@ -259,106 +173,11 @@ class SandboxClient:
         self.deliveries.setdefault(erp_id, []).append(call)
         return invoice
 
-    def post_voucher(self, draft: VoucherDraft) -> Voucher:
-        """Post a voucher: balanced, on known and active accounts, after the lock date, reference not used before."""
-        self._check(draft)
-        number = 50_000 + len(self.vouchers) + 1
-        voucher = Voucher(
-            id=str(uuid5(NAMESPACE_URL, f"{self.client_key}/voucher/{number}")),
-            service=draft.service,
-            number=number,
-            on=draft.on,
-            currency_code=draft.currency_code,
-            lines=draft.lines,
-            created=self._now(),
-            description=draft.description,
-            reference=draft.reference,
-            imported_voucher_no=draft.imported_voucher_no,
-            saft_source_id=draft.saft_source_id,
-            saft_batch_id=draft.saft_batch_id,
-        )
-        self.vouchers.write(voucher.id, voucher, at=self._moment())
-        for line in voucher.lines:
-            if line.account_code in self.customers:
-                self._post_on_customer(voucher, line)
-        return voucher
-
-    def reverse_voucher(self, voucher_id: str) -> Voucher:
-        """Post the opposite of a voucher. Its reference stays used. Raises ErpRefusal."""
-        original = self.vouchers.get(voucher_id)
-        if original is None or original.reverses:
-            raise ErpRefusal("The voucher was not found.", kind="NotFound")
-        if original.is_reversed:
-            raise ErpRefusal("The voucher is already reversed.")
-        self._check_open(original.on)
-        number = 50_000 + len(self.vouchers) + 1
-        reversal = replace(
-            original,
-            id=str(uuid5(NAMESPACE_URL, f"{self.client_key}/voucher/{number}")),
-            number=number,
-            lines=tuple(replace(line, amount=-line.amount) for line in original.lines),
-            created=self._now(),
-            description=f"Reversering av bilag {original.number}",
-            reference=None,
-            reverses=original.id,
-        )
-        self.vouchers.write(original.id, replace(original, is_reversed=True), at=self._moment())
-        self.vouchers.write(reversal.id, reversal, at=self._moment())
-        self.ledger.reverse(original.id, reversal_id=reversal.id, voucher_no=number)
-        return reversal
-
     def _invoice(self, erp_id: str) -> Invoice:
         invoice = self.invoices.get(erp_id)
         if invoice is None:
             raise ErpRefusal("The invoice was not found.", kind="NotFound")
         return invoice
-
-    def _check(self, draft: VoucherDraft) -> None:
-        if not draft.lines:
-            raise ErpRefusal("The voucher has no lines.")
-        for day in (draft.on, *(line.on for line in draft.lines)):
-            self._check_open(day)
-        for line in draft.lines:
-            account = self.accounts.get(line.account_code) or self.customers.get(line.account_code)
-            if account is None:
-                raise ErpRefusal(f"Account {line.account_code} does not exist.")
-            if not account.active:
-                raise ErpRefusal(f"Account {line.account_code} is not active.")
-        difference = sum((line.amount for line in draft.lines), Decimal(0))
-        if difference != 0:
-            raise ErpRefusal(f"The voucher is not in balance. The difference is {difference}.")
-        reference = draft.reference
-        if reference and len(reference) > 50:
-            raise ErpRefusal("ExternalImportReference can not be longer than 50 characters.")
-        if reference and any(voucher.reference == reference for voucher in self.vouchers.values()):
-            raise ErpRefusal("ExternalImportReference is already in use.", kind="ApiUniqueConstraint")
-
-    def _check_open(self, day: date) -> None:
-        if self.lock_date and day <= self.lock_date:
-            raise ErpRefusal(f"The date {day} is locked for posting.")
-
-    def _post_on_customer(self, voucher: Voucher, line: VoucherLine) -> None:
-        entry = self.ledger.add(
-            customer_code=line.account_code,
-            amount=line.amount,
-            document_no=line.invoice_no,
-            voucher_type=19 if voucher.service == "BankJournalVoucher" else 11,
-            voucher_no=voucher.number,
-            on=line.on,
-            voucher_id=voucher.id,
-            cid=line.cid,
-            custom_matching_reference=line.custom_matching_reference,
-            external_import_reference=voucher.reference,
-            own=True,
-        )
-        if line.invoice_no:
-            self.ledger.settle_invoice(entry.id, line.invoice_no)
-            return
-        reference, cid = line.custom_matching_reference, line.cid
-        if reference:
-            self.ledger.settle_equal(entry.id, lambda other: other.custom_matching_reference == reference)
-        elif cid:
-            self.ledger.settle_equal(entry.id, lambda other: other.cid == cid)
 
     # --- to a file and back -----------------------------------------------------------------------
 
@@ -377,6 +196,9 @@ class SandboxClient:
             allocations=self.ledger.allocations,
             trouble=ClientTrouble(**asdict(self.trouble)),
             invalid_privileges=sorted(self.invalid_privileges),
+            suppliers=list(self.suppliers.values()),
+            supplier_entries=list(self.supplier_ledger.entries.values()),
+            supplier_allocations=self.supplier_ledger.allocations,
         )
 
     def restore(self, state: ClientState) -> None:
@@ -389,16 +211,11 @@ class SandboxClient:
             self.vouchers.settle(voucher.id, voucher)
         self.deliveries = state.deliveries
         self.ledger.restore(state.entries, state.allocations)
+        for supplier in state.suppliers:
+            self.suppliers.settle(supplier.code, supplier)
+        self.supplier_ledger.restore(state.supplier_entries, state.supplier_allocations)
         self.trouble = state.trouble
         self.invalid_privileges = set(state.invalid_privileges)
-
-
-def _chart(accounts: Mapping[int, str] | Iterable[Account] | None) -> list[Account]:
-    if accounts is None:
-        accounts = STANDARD_ACCOUNTS
-    if not isinstance(accounts, Mapping):
-        return list(accounts)
-    return [Account(code=code, name=name) for code, name in cast("Mapping[int, str]", accounts).items()]
 
 
 def _is_int64(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""One client's customer ledger in the ERP: entries, and which of them settle which.
+"""One client's customer or supplier ledger in the ERP: entries, and which of them settle which.
 
 An entry's balance is its amount less what is allocated to it. Balances are as of now; an earlier `toDate` only hides
 later entries.
@@ -19,7 +19,7 @@ class MatchRefused(Exception):
     """The entries cannot be matched; the message says why."""
 
 
-class CustomerLedger:
+class SubLedger:
     """Entries by id. `now` stamps changes; `moment` is the monotonic second for the lagging replica."""
 
     def __init__(self, *, now: Callable[[], datetime], moment: Callable[[], float]) -> None:

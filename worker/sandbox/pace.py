@@ -13,11 +13,13 @@ from starlette.requests import Request
 @dataclass(slots=True, kw_only=True)
 class Pace:
     """`replica_lag`: how old a read is. `token_lifetime`: a bearer token's. `rate_limit`: requests a second for each
-    application key, then 429. `hold_seconds`: how long a request that is never answered is held open."""
+    application key, then 429; `subscription_rate_limit`: for each subscription key of PowerOffice Go v2.
+    `hold_seconds`: how long a request that is never answered is held open."""
 
     replica_lag: float = 1.0
     token_lifetime: float = 20.0
     rate_limit: int = 50
+    subscription_rate_limit: int = 10
     hold_seconds: float = 30.0
 
 
@@ -44,11 +46,11 @@ class Hold:
 
 
 class RateLimit:
-    """At most `limit` requests in any second, for each key."""
+    """At most `limit()` requests in any second, for each key."""
 
-    def __init__(self, *, moment: Callable[[], float], pace: Pace) -> None:
+    def __init__(self, *, moment: Callable[[], float], limit: Callable[[], int]) -> None:
         self._moment = moment
-        self._pace = pace
+        self._limit = limit
         self._requests: dict[str, deque[float]] = {}
 
     def passes(self, key: str) -> bool:
@@ -57,7 +59,7 @@ class RateLimit:
         recent = self._requests.setdefault(key, deque())
         while recent and recent[0] <= now - 1.0:
             recent.popleft()
-        if len(recent) >= self._pace.rate_limit:
+        if len(recent) >= self._limit():
             return False
         recent.append(now)
         return True

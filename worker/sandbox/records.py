@@ -15,7 +15,7 @@ VoucherService = Literal["BankJournalVoucher", "ManualJournalVoucher"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """A general ledger account, or a supplier used as clearing account. `code` is what vouchers name."""
+    """A general ledger account. `code` is what vouchers name."""
 
     code: int
     name: str
@@ -44,6 +44,20 @@ class Customer:
     invoice_email: str = ""
     active: bool = True
     use_factoring: bool = True
+    created: datetime
+    changed: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supplier:
+    """A supplier card in the ERP; the factor, when the clearing account is a sub-ledger."""
+
+    id: int
+    code: int
+    name: str = ""
+    organisation_number: str = ""
+    active: bool = True
+    archived: bool = False
     created: datetime
     changed: datetime
 
@@ -114,7 +128,10 @@ class VoucherDraft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Voucher:
-    """A posted voucher. `reverses` names the voucher this one takes back."""
+    """A posted voucher. `reverses` names the voucher this one takes back.
+
+    `reference_freed`: its reference may be used again, as after a reversal over v2.
+    """
 
     id: str
     service: VoucherService
@@ -130,11 +147,15 @@ class Voucher:
     saft_batch_id: str | None = None
     is_reversed: bool = False
     reverses: str | None = None
+    reference_freed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerEntry:
-    """A row of the customer ledger. `balance` is what is not matched yet, signed like `amount`."""
+    """A row of the customer or supplier ledger. `balance` is what is not matched yet, signed like `amount`.
+
+    `customer_code` is the supplier's number in the supplier ledger.
+    """
 
     id: int
     customer_code: int
@@ -229,6 +250,11 @@ class ClientTrouble:
     server_error_next: int = 0
     empty_body_next: int = 0
     list_refused_next: int = 0
+    voucher_500_next: int = 0
+    voucher_timeout_before_accept_next: int = 0
+    voucher_500_after_accept_next: int = 0
+    voucher_empty_after_accept_next: int = 0
+    voucher_timeout_after_accept_next: int = 0
 
 
 @dataclass(slots=True, kw_only=True)

@@ -14,10 +14,12 @@ from worker.sandbox.poweroffice.door import PRIVILEGES, Call, Door, answer, list
 from worker.sandbox.poweroffice.rows import (
     ACCOUNT_FIELDS,
     CUSTOMER_FIELDS,
+    SUPPLIER_FIELDS,
     account_row,
     client_id,
     client_row,
     customer_row,
+    supplier_row,
     wire,
 )
 from worker.sandbox.records import VoucherService
@@ -37,6 +39,11 @@ async def customer(call: Call) -> Response:
         if str(card.id) == wanted:
             return answer(wire(customer_row(card)))
     raise ErpRefusal("The customer was not found.", kind="NotFound")
+
+
+async def suppliers(call: Call) -> Response:
+    rows = [supplier_row(card) for card in call.client.suppliers.all_seen_at(call.seen_at)]
+    return listed(call, rows, SUPPLIER_FIELDS, cap=_CUSTOMER_CAP)
 
 
 async def accounts(call: Call) -> Response:
@@ -87,6 +94,7 @@ def poweroffice_app(*, world: World, pace: Pace, hold: Hold) -> ASGIApp:
         ),
         Route("/customer", guard("Customer", customers, is_list=True)),
         Route("/customer/{customer_id}", guard("Customer", customer)),
+        Route("/supplier", guard("Supplier", suppliers, is_list=True)),
         Route("/client", guard("Client", client)),
         Route("/clientintegrationinformation", guard("", integration)),
         Route("/generalledgeraccount", guard("GeneralLedgerAccount", accounts, is_list=True)),
@@ -96,6 +104,8 @@ def poweroffice_app(*, world: World, pace: Pace, hold: Hold) -> ASGIApp:
             "/reporting/customerledger/unmatchentries", guard("CustomerLedger", books.unmatch_entries), methods=["POST"]
         ),
         Route("/reporting/customerledger/{match_id}", guard("CustomerLedger", books.entries_of_match)),
+        Route("/reporting/supplierledger", guard("SupplierLedger", books.supplier_ledger, is_list=True)),
+        Route("/reporting/trialbalance", guard("TrialBalance", books.trial_balance, is_list=True)),
     ]
     services: tuple[VoucherService, ...] = ("BankJournalVoucher", "ManualJournalVoucher")
     for service in services:

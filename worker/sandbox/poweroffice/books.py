@@ -1,7 +1,8 @@
-"""`/Voucher/...` and `/Reporting/CustomerLedger`: vouchers posted back, and what they do to open invoices."""
+"""`/Voucher/...` and `/Reporting/...`: vouchers posted back, and what they do to open invoices and balances."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, cast
@@ -9,11 +10,23 @@ from typing import Any, cast
 from starlette.responses import Response
 
 from worker.sandbox.erp import ErpRefusal
-from worker.sandbox.ledger import MatchRefused
+from worker.sandbox.ledger import MatchRefused, SubLedger
+from worker.sandbox.posting import carry_out
 from worker.sandbox.poweroffice.door import Call, Handler, answer, listed
 from worker.sandbox.poweroffice.odata import Row
-from worker.sandbox.poweroffice.rows import ENTRY_FIELDS, VOUCHER_FIELDS, entry_row, voucher_row, wire
-from worker.sandbox.records import LedgerEntry, VoucherDraft, VoucherLine, VoucherService
+from worker.sandbox.poweroffice.rows import (
+    BALANCE_FIELDS,
+    ENTRY_FIELDS,
+    SUPPLIER_ENTRY_FIELDS,
+    VOUCHER_FIELDS,
+    balance_row,
+    entry_row,
+    supplier_entry_row,
+    voucher_row,
+    wire,
+)
+from worker.sandbox.records import LedgerEntry, Voucher, VoucherDraft, VoucherLine, VoucherService
+from worker.sandbox.transactions import gl_balances
 
 _VOUCHER_CAP = 10_000
 _LEDGER_CAP = 20_000
@@ -23,8 +36,8 @@ def post_voucher(service: VoucherService) -> Handler:
     """Save and post."""
 
     async def handle(call: Call) -> Response:
-        voucher = call.client.post_voucher(_draft(service, await call.body()))
-        return answer(wire(voucher_row(voucher)))
+        draft = _draft(service, await call.body())
+        return await _carry_out(call, lambda: call.client.post_voucher(draft))
 
     return handle
 
@@ -59,21 +72,31 @@ def reverse_voucher(service: VoucherService) -> Handler:
         original = call.client.vouchers.get(voucher_id)
         if original is None or original.service != service:
             raise ErpRefusal("The voucher was not found.", kind="NotFound")
-        return answer(wire(voucher_row(call.client.reverse_voucher(voucher_id))))
+        return await _carry_out(call, lambda: call.client.reverse_voucher(voucher_id))
 
     return handle
 
 
 async def customer_ledger(call: Call) -> Response:
     """`toDate`: open items up to it. `fromDate` and `toDate`: every entry between them. OData on top, if wanted."""
-    query = call.request.query_params
-    to_date = _query_date(query.get("toDate"))
-    if to_date is None:
-        raise ErpRefusal("ToDate is required.")
-    from_date = _query_date(query.get("fromDate"))
-    entries = [entry for entry in call.client.ledger.entries.all_seen_at(call.seen_at) if entry.on <= to_date]
-    entries = [entry for entry in entries if (entry.balance != 0 if from_date is None else entry.on >= from_date)]
-    return listed(call, _rows(call, entries), ENTRY_FIELDS, cap=_LEDGER_CAP)
+    return listed(call, _rows(call, _asked_for(call, call.client.ledger)), ENTRY_FIELDS, cap=_LEDGER_CAP)
+
+
+async def supplier_ledger(call: Call) -> Response:
+    """As the customer ledger, for suppliers."""
+    rows = [supplier_entry_row(entry) for entry in _asked_for(call, call.client.supplier_ledger)]
+    return listed(call, rows, SUPPLIER_ENTRY_FIELDS, cap=_LEDGER_CAP)
+
+
+async def trial_balance(call: Call) -> Response:
+    """The GL accounts' balances at the end of `date`; without it, of today. Accounts never posted on are left out."""
+    on = _query_date(call.request.query_params.get("date")) or call.world.now().date()
+    rows = [
+        balance_row(call.client.accounts[code], total)
+        for code, total in sorted(gl_balances(call.client, on=on, seen_at=call.seen_at).items())
+        if code in call.client.accounts
+    ]
+    return listed(call, rows, BALANCE_FIELDS, cap=_LEDGER_CAP)
 
 
 async def entries_of_match(call: Call) -> Response:
@@ -102,6 +125,26 @@ async def unmatch_entries(call: Call) -> Response:
     except MatchRefused as reason:
         raise ErpRefusal(str(reason)) from None
     return answer()
+
+
+async def _carry_out(call: Call, do: Callable[[], Voucher]) -> Response:
+    return await carry_out(
+        do,
+        lambda voucher: answer(wire(voucher_row(voucher))),
+        trouble=call.client.trouble,
+        request=call.request,
+        hold=call.hold,
+    )
+
+
+def _asked_for(call: Call, ledger: SubLedger) -> list[LedgerEntry]:
+    query = call.request.query_params
+    to_date = _query_date(query.get("toDate"))
+    if to_date is None:
+        raise ErpRefusal("ToDate is required.")
+    from_date = _query_date(query.get("fromDate"))
+    entries = [entry for entry in ledger.entries.all_seen_at(call.seen_at) if entry.on <= to_date]
+    return [entry for entry in entries if (entry.balance != 0 if from_date is None else entry.on >= from_date)]
 
 
 def _rows(call: Call, entries: list[LedgerEntry]) -> list[Row]:

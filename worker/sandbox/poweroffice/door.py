@@ -34,6 +34,9 @@ PRIVILEGES = (
     "Factoring_Full",
     "GeneralLedgerAccount",
     "ManualJournalVoucher_Full",
+    "Supplier",
+    "SupplierLedger",
+    "TrialBalance",
 )
 
 
@@ -68,7 +71,7 @@ class Door:
         self._world = world
         self._pace = pace
         self._hold = hold
-        self._rate = RateLimit(moment=world.moment, pace=pace)
+        self._rate = RateLimit(moment=world.moment, limit=lambda: pace.rate_limit)
         self._tokens: dict[str, tuple[str, float]] = {}
         self._signing_key = secrets.token_bytes(32)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from worker.sandbox.erp import SandboxClient
 from worker.sandbox.poweroffice.odata import Fields, Row, Type
-from worker.sandbox.records import Account, Customer, Invoice, LedgerEntry, Voucher, VoucherLine
+from worker.sandbox.records import Account, Customer, Invoice, LedgerEntry, Supplier, Voucher, VoucherLine
 
 INVOICE_FIELDS: Fields = {
     "Id": Type.OPAQUE,
@@ -109,6 +109,36 @@ def customer_row(card: Customer) -> Row:
         "UseFactoring": card.use_factoring,
         "IsActive": card.active,
         "IsArchived": False,
+        "LastChanged": card.changed,
+        "CreatedDate": card.created,
+    }
+
+
+SUPPLIER_FIELDS: Fields = {
+    "Id": Type.NUMBER,
+    "Code": Type.NUMBER,
+    "Name": Type.TEXT,
+    "LegalName": Type.TEXT,
+    "IsPerson": Type.BOOL,
+    "VatNumber": Type.TEXT,
+    "IsActive": Type.BOOL,
+    "IsArchived": Type.BOOL,
+    "LastChanged": Type.OFFSET,
+    "CreatedDate": Type.OFFSET,
+}
+
+
+def supplier_row(card: Supplier) -> Row:
+    """Supplier."""
+    return {
+        "Id": card.id,
+        "Code": card.code,
+        "Name": card.name or None,
+        "LegalName": card.name or None,
+        "IsPerson": False,
+        "VatNumber": card.organisation_number or None,
+        "IsActive": card.active,
+        "IsArchived": card.archived,
         "LastChanged": card.changed,
         "CreatedDate": card.created,
     }
@@ -233,6 +263,27 @@ def entry_row(entry: LedgerEntry, factoring_status: int | None) -> Row:
         "FactoringInvoiceStatus": factoring_status,
         "LastChanged": entry.changed,
     }
+
+
+SUPPLIER_ENTRY_FIELDS: Fields = {
+    "SupplierCode" if name == "CustomerCode" else name: kind
+    for name, kind in ENTRY_FIELDS.items()
+    if name != "FactoringInvoiceStatus"
+}
+
+
+def supplier_entry_row(entry: LedgerEntry) -> Row:
+    """SupplierLedgerEntry."""
+    row = entry_row(entry, None)
+    return {name: row["CustomerCode" if name == "SupplierCode" else name] for name in SUPPLIER_ENTRY_FIELDS}
+
+
+BALANCE_FIELDS: Fields = {"AccountCode": Type.NUMBER, "AccountName": Type.TEXT, "Balance": Type.NUMBER}
+
+
+def balance_row(account: Account, balance: Decimal) -> Row:
+    """TrialBalanceLine."""
+    return {"AccountCode": account.code, "AccountName": account.name, "Balance": balance}
 
 
 def client_row(client: SandboxClient) -> Row:
