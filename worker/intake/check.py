@@ -20,6 +20,7 @@ from worker.store.isolation import isolated
 from worker.store.rows import InvoiceRow
 from worker.support.clock import oslo_date
 from worker.support.log import bound, get_logger
+from worker.support.parking import log_parked
 from worker.support.summary import Summary
 
 # Reasons that lie in the document: the ERP is asked for it anew, it may have been mended there.
@@ -169,7 +170,7 @@ def _park(db: Database, row: InvoiceRow, stop: Stop, *, now: datetime, summary: 
     if row.state == JourneyState.PARKED and row.parked_reason == stop.reason:
         log.info("invoice.still_parked", reason=stop.reason)
     else:
-        log.warning("invoice.parked", reason=stop.reason, owner_of_remedy=PARKED[stop.reason].owner)
+        log_parked(stop.reason)
     invoices.park(db, row.id, stop.reason, stop.detail, now=now)
 
 

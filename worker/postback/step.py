@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from worker.model.document import Kind, pdf_file_name
 from worker.model.outcomes import OutsideError, Refused, TryLater, UnknownOutcome
-from worker.model.parked import PARKED, ParkedReason
+from worker.model.parked import ParkedReason
 from worker.ports import DocumentLost, DocumentStore, Erp, FactoringStatus
 from worker.postback.texts import comment
 from worker.store import invoices, postbacks
@@ -17,6 +17,7 @@ from worker.store.rows import InvoiceRow, PostbackRow
 from worker.support.clock import Clock
 from worker.support.halt import Halt
 from worker.support.log import bound, get_logger
+from worker.support.parking import log_parked
 from worker.support.summary import Summary
 
 AGAIN = timedelta(minutes=15)
@@ -156,5 +157,5 @@ class _Postback:
         )
         (log.info if state == "done" else log.warning)("postback.attempted", kind=self.row.kind, outcome=outcome)
         if park is not None:
-            log.warning("invoice.parked", reason=park[0], owner_of_remedy=PARKED[park[0]].owner)
+            log_parked(park[0])
         return f"told_{self.row.kind}" if state == "done" else f"postback_{outcome}"

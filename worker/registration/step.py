@@ -10,13 +10,14 @@ from worker.model.ehf import read_document
 from worker.model.journey import JourneyEvent, JourneyState
 from worker.model.money import Money
 from worker.model.outcomes import Refused
-from worker.model.parked import PARKED, ParkedReason
+from worker.model.parked import ParkedReason
 from worker.ports import Claim, DocumentLost, DocumentStore, FactorLedger
 from worker.store import invoices
 from worker.store.database import Database
 from worker.store.isolation import isolated
 from worker.store.rows import InvoiceRow
 from worker.support.log import bound, get_logger
+from worker.support.parking import log_parked
 from worker.support.summary import Summary
 
 
@@ -61,7 +62,7 @@ async def run(
 
 def _park(db: Database, row: InvoiceRow, reason: ParkedReason, detail: str, now: datetime, summary: Summary) -> None:
     invoices.park(db, row.id, reason, detail, now=now)
-    get_logger().warning("invoice.parked", reason=reason, owner_of_remedy=PARKED[reason].owner)
+    log_parked(reason)
     summary.count("parked")
 
 

@@ -16,6 +16,7 @@ from worker.store.keys import delivery_key
 from worker.store.rows import DeliveryRow, InvoiceRow
 from worker.support.clock import oslo, oslo_date
 from worker.support.log import bound, get_logger
+from worker.support.parking import log_parked
 from worker.support.summary import Summary
 
 
@@ -63,7 +64,7 @@ def _next(
                 db, invoice.id, reason=decision.reason, considered=[list(pair) for pair in decision.considered], now=now
             )
             invoices.park(db, invoice.id, ParkedReason.NO_CHANNEL_LEFT, decision.reason, now=now)
-            log.warning("invoice.parked", reason=ParkedReason.NO_CHANNEL_LEFT)
+            log_parked(ParkedReason.NO_CHANNEL_LEFT)
             summary.count("parked")
             return summary
         try:

@@ -17,6 +17,7 @@ from worker.store.isolation import isolated
 from worker.store.keys import delivery_key
 from worker.support.clock import oslo_date
 from worker.support.log import bound, get_logger
+from worker.support.parking import log_parked
 from worker.support.summary import Summary
 
 
@@ -42,7 +43,7 @@ async def run(*, now: datetime, client: str, rules: RoutingRules, db: Database, 
                     raise AssertionError("a decision without a channel parks")
                 invoices.note_decision(db, row.id, reason=decision.reason, considered=considered, now=now)
                 invoices.park(db, row.id, reason, decision.reason, now=now)
-                log.warning("invoice.parked", reason=reason)
+                log_parked(reason)
                 summary.count("parked")
                 continue
             invoices.route(

@@ -11,7 +11,7 @@ from worker.model.document import Document
 from worker.model.ehf import DocumentError, read_document
 from worker.model.journey import JourneyEvent, JourneyState
 from worker.model.kid import KidError, KidLayout
-from worker.model.parked import PARKED, InvoiceWarning, ParkedReason
+from worker.model.parked import InvoiceWarning, ParkedReason
 from worker.model.party import PostalAddress
 from worker.ports import DocumentLost, DocumentStore
 from worker.stamping.notice import NoticeError, NoticeTemplates, NoticeValues, language_for
@@ -24,6 +24,7 @@ from worker.store.database import Database
 from worker.store.isolation import isolated
 from worker.store.rows import InvoiceRow
 from worker.support.log import bound, get_logger
+from worker.support.parking import log_parked
 from worker.support.summary import Summary
 
 
@@ -84,7 +85,7 @@ async def run(*, now: datetime, client: str, config: StampingConfig, db: Databas
 
 def _park(db: Database, row: InvoiceRow, reason: ParkedReason, detail: str, now: datetime, summary: Summary) -> None:
     invoices.park(db, row.id, reason, detail, now=now)
-    get_logger().warning("invoice.parked", reason=reason, owner_of_remedy=PARKED[reason].owner)
+    log_parked(reason)
     summary.count("parked")
 
 
