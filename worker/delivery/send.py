@@ -21,7 +21,8 @@ from worker.store.isolation import isolated
 from worker.store.rows import DeliveryRow
 from worker.support.clock import Clock
 from worker.support.halt import Halt
-from worker.support.log import bound, get_logger
+from worker.support.log import bound, get_logger, place
+from worker.support.parking import log_parked
 from worker.support.summary import Summary
 
 EHF_AT_ONCE = 4  # submissions in flight; an access point sends on while we wait
@@ -131,6 +132,11 @@ async def attempt(desk: Desk, delivery: DeliveryRow, act: str, call: Call) -> st
     except (DocumentLost, DocumentError) as error:
         back = DeliveryEvent.TRY_LATER if act == "send" else None
         return result.write(back, "lost", answer=str(error), park=(ParkedReason.DOCUMENT_LOST, str(error)))
+    except Exception as error:
+        # Nobody knows how far it came, so it is asked about, never sent again. The caller parks the invoice.
+        where = f"{type(error).__name__} at {place(error.__traceback__)}"
+        result.write(DeliveryEvent.UNKNOWN if act == "send" else None, "unexpected", answer=where, due_at=started)
+        raise
     if not sent.known_word:
         get_logger().error("delivery.unknown_vendor_word", channel=delivery.channel, status=sent.answer[:60])
     if sent.event is DeliveryEvent.UNKNOWN:
@@ -183,7 +189,7 @@ class _Result:
         level = log.info if event in _GOOD else log.warning
         level("delivery.attempted", act=self.act, outcome=outcome, due_at=due_at, channel=self.delivery.channel)
         if park is not None:
-            log.warning("invoice.parked", reason=park[0])
+            log_parked(park[0])
         return f"{self.act}_{outcome}" if self.act == "ask" else outcome
 
 
