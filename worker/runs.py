@@ -57,7 +57,13 @@ async def run_now(house: House, client: ClientFile, job_name: str) -> Summary:
 
 
 async def run_slot(house: House, client: ClientFile, due: Due, *, owner: str) -> Summary | None:
-    """Runs the slot if it is ours to run; None when another worker has it or it has been run."""
+    """Runs the slot if it is ours to run; None when another worker has it, it has been run, or we were told to stop.
+
+    A run we were told to stop is given back unfinished, so that the next worker (a new version, say) takes it up at
+    once instead of leaving the rest to the next slot.
+    """
+    if house.halt.called:
+        return None
     log, now = get_logger(), house.clock.now()
     key = slots.SlotKey(client.name, due.job.name, due.slot)
     with bound(client=client.name, job=due.job.name, slot=due.slot.isoformat()):
@@ -73,7 +79,12 @@ async def run_slot(house: House, client: ClientFile, due: Due, *, owner: str) ->
             beating.cancel()
             with suppress(asyncio.CancelledError):
                 await beating
-            slots.finish(house.db, key, owner=owner, state=state, summary=dict(summary), now=house.clock.now())
+            now = house.clock.now()
+            if house.halt.called:
+                slots.give_back(house.db, key, owner=owner, now=now)
+                log.info("run.given_back", owner=owner)
+            else:
+                slots.finish(house.db, key, owner=owner, state=state, summary=dict(summary), now=now)
         return summary
 
 
