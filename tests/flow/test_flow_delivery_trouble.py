@@ -1,4 +1,4 @@
-"""The ways out in trouble: the access point, the mail server, the print house. Sent once, or asked about, or next way."""
+"""The ways out in trouble: access point, mail server, print house. Sent once, or asked about, or the next way."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ async def test_a_refused_key_stops_that_client_only(tmp_path: Path) -> None:
         await house.at(8)
         assert house.state(8101, "fjordvik") == "delivered"
         (line,) = house.events("erp.list_failed")
-        assert (line["client"], line["outcome"], line["level"]) == ("nordlys", "refused", "error")
+        assert (line["client"], line["outcome"], line["level"]) == ("nordlys", "access_denied", "error")
         assert "application key and client key" in line["message"]
         (done,) = house.events("run.done", client="nordlys", job="intake")
         assert done["level"] == "warning"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -54,8 +55,6 @@ async def test_a_refused_report_goes_through_after_retry(house: Flow) -> None:
     await house.at(15, 50)
     await house.at(8, day=NEXT_DAY)
     assert house.state(5001) == "parked: postback_refused", "it waits for a person"
-    from dataclasses import replace
-
     erp = house.erp()
     erp.invoices.settle(erp_id, replace(erp.invoices[erp_id], trouble=None))
     house.turn(9, day=NEXT_DAY)
