@@ -11,11 +11,6 @@ from tests.support.flow import Flow, flow
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 async def house(tmp_path: Path) -> AsyncGenerator[Flow]:
     """One client, an empty database, seven o'clock on a Wednesday."""
     async with flow(tmp_path) as built:
