@@ -82,6 +82,15 @@ class FeedEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """Part of a sound file that is not for us (card terminals, another service): counted and summed, never unsaid."""
+
+    what: str
+    transactions: int
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SettlementFile:
     """A file read whole and found sound. `identity` is what the sender calls it (for recognising a re-sent file)."""
 
@@ -90,6 +99,7 @@ class SettlementFile:
     sha256: str
     payments: tuple[BankPayment, ...] = ()
     events: tuple[FeedEvent, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
 
 
 class FileRefused(ValueError):
