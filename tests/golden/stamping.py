@@ -122,7 +122,8 @@ def _made(
 
 
 def _credit_note() -> Golden:
-    return _made("20007", kid=False, kind=Kind.CREDIT_NOTE, credited_number="10021", payment_terms="")
+    return _made("20007", kid=False, kind=Kind.CREDIT_NOTE, credited_number="10021", payment_terms="",
+                 project_reference="Kursuke Tromsø")  # fmt: skip
 
 
 def _negative_invoice() -> Golden:
@@ -158,6 +159,8 @@ def _three_rates() -> Golden:
             BuilderLine("Kurs i førstehjelp", D(1), "LS", D(4000), D(0)),
         ),
         contract_reference="Rammeavtale 2026/14",
+        project_reference="Kursuke Tromsø",
+        accounting_cost="6860-120",
         period=(date(2026, 11, 1), date(2026, 11, 30)),
     )
 

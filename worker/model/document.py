@@ -135,6 +135,8 @@ class Document:
     buyer_reference: str = ""
     order_reference: str = ""
     contract_reference: str = ""
+    project_reference: str = ""
+    accounting_cost: str = ""  # how the buyer books it, as the buyer asked to have it stated
     credited_invoices: tuple[str, ...] = ()
     delivery_date: date | None = None
     delivery_address: PostalAddress | None = None

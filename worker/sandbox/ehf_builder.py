@@ -144,6 +144,8 @@ def build_ehf(
     buyer_reference: str = "Innkjøp",
     order_reference: str = "",
     contract_reference: str = "",
+    project_reference: str = "",
+    accounting_cost: str = "",
     credited_number: str = "",
     currency: str = "NOK",
     nok_rate: Decimal | None = None,
@@ -176,18 +178,20 @@ def build_ehf(
     w.text(root, "Note", note)
     w.text(root, "DocumentCurrencyCode", currency)
     w.text(root, "TaxCurrencyCode", "NOK" if nok_rate is not None else "")
+    w.text(root, "AccountingCost", accounting_cost)
     w.text(root, "BuyerReference", buyer_reference)
     if period:
         w.period(root, period)
-    if order_reference:
-        w.text(w.node(root, "OrderReference"), "ID", order_reference)
-    if credited_number:
-        w.text(w.node(root, "BillingReference", "InvoiceDocumentReference"), "ID", credited_number)
-    if contract_reference:
-        w.text(w.node(root, "ContractDocumentReference"), "ID", contract_reference)
+    w.reference(root, order_reference, "OrderReference")
+    w.reference(root, credited_number, "BillingReference", "InvoiceDocumentReference")
+    w.reference(root, contract_reference, "ContractDocumentReference")
     own_picture = [] if embedded_pdf is None else [_own_picture(kind, number, embedded_pdf)]
     for attachment in [*own_picture, *attachments]:
         w.attachment(root, attachment)
+    if invoice:
+        w.reference(root, project_reference, "ProjectReference")
+    else:
+        w.reference(root, project_reference, "AdditionalDocumentReference", type_code="50")
     w.party(root, "AccountingSupplierParty", seller, is_seller=True)
     w.party(root, "AccountingCustomerParty", buyer, is_seller=False)
     if payee:
@@ -308,6 +312,12 @@ class _Writer:
             mimeCode=attachment.mime_code,
             filename=attachment.file_name,
         )
+
+    def reference(self, root: XmlElement, number: str, *names: str, type_code: str = "") -> None:
+        if number:
+            node = self.node(root, *names)
+            self.text(node, "ID", number)
+            self.text(node, "DocumentTypeCode", type_code)
 
     def address(self, parent: XmlElement, name: str, address: PostalAddress) -> None:
         node = self.node(parent, name)

@@ -270,6 +270,13 @@ def _due_date(root: XmlElement) -> date | None:
     return stated or next((found for found in means if found), None)
 
 
+def _project(root: XmlElement) -> str:
+    """A credit note has no ProjectReference of its own: there it is a document reference of type 50 (BIS 3, BT-11)."""
+    references = _all(root, "cac:AdditionalDocumentReference")
+    coded = (_text(found, "cbc:ID") for found in references if _text(found, "cbc:DocumentTypeCode") == "50")
+    return _text(root, "cac:ProjectReference/cbc:ID") or next(coded, "")
+
+
 def _document(root: XmlElement) -> Document:
     kind = ROOTS[root.tag]
     number = text_of(_demand(root, "cbc:ID"))
@@ -317,6 +324,8 @@ def _document(root: XmlElement) -> Document:
         buyer_reference=_text(root, "cbc:BuyerReference"),
         order_reference=_text(root, "cac:OrderReference/cbc:ID"),
         contract_reference=_text(root, "cac:ContractDocumentReference/cbc:ID"),
+        project_reference=_project(root),
+        accounting_cost=_text(root, "cbc:AccountingCost"),
         credited_invoices=tuple(
             text
             for text in map(text_of, _all(root, "cac:BillingReference/cac:InvoiceDocumentReference/cbc:ID"))

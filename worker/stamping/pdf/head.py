@@ -207,9 +207,10 @@ def _same_number(company: str, vat_number: str) -> bool:
 
 def _buyer_lines(buyer: DocumentParty, texts: Texts) -> list[tuple[str, Style]]:
     lines = _name_and_address(buyer, texts)
-    if buyer.company and buyer.company.value:
-        lines.append((texts.company(buyer.company.value), BODY))
-    elif buyer.vat_number:
+    company = buyer.company.value if buyer.company else ""
+    if company:
+        lines.append((texts.company(company), BODY))
+    if buyer.vat_number and not _same_number(company, buyer.vat_number):  # abroad they differ
         lines.append((texts.vat_registered(buyer.vat_number), BODY))
     if buyer.contact_name.strip():
         lines.append((texts(Label.ATTENTION, buyer.contact_name), BODY))
@@ -263,6 +264,8 @@ def _reference_pairs(document: Document, texts: Texts) -> list[tuple[str, str]]:
         (Label.YOUR_REFERENCE, document.buyer_reference),
         (Label.ORDER, document.order_reference),
         (Label.CONTRACT, document.contract_reference),
+        (Label.PROJECT, document.project_reference),
+        (Label.ACCOUNTING_COST, document.accounting_cost),
     )
     return [(texts(label), value) for label, value in pairs if value.strip()]
 

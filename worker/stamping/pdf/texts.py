@@ -62,6 +62,8 @@ class Label(Enum):
     YOUR_REFERENCE = ("Deres ref.", "Your ref.")
     ORDER = ("Ordrenr.", "Order no.")
     CONTRACT = ("Kontrakt", "Contract")
+    PROJECT = ("Prosjekt", "Project")
+    ACCOUNTING_COST = ("Kontering", "Cost ref.")
     NOTICE = ("Viktig om betaling", "Important: whom to pay")
     NOTICE_CREDIT = ("Viktig melding", "Important notice")
     ITEM = ("Varenr.", "Item no.")
