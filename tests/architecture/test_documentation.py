@@ -207,8 +207,9 @@ def test_the_readme_is_short_and_names_the_two_commands_that_ci_runs() -> None:
     assert len(readme.splitlines()) < 80
     first_screen = "\n".join(readme.splitlines()[:30])
     ci = (ROOT / ".ci/run").read_text(encoding="utf-8")
-    commands = [line.split("#")[0].strip() for line in first_screen.splitlines() if line.startswith("uv run")]
+    [block] = re.findall(r"```sh\n(.*?)```", first_screen, re.DOTALL)[:1]
+    commands = [line.split("#")[0].strip() for line in block.splitlines()]
     assert [command.split()[2] for command in commands] == ["factoring-worker", "pytest"]
     demo, tests = commands
-    assert re.search(rf"^\s*{re.escape(demo)} --out ", ci, re.MULTILINE)
-    assert re.search(rf"^\s*{re.escape(tests)}$", ci, re.MULTILINE)
+    assert re.search(rf"^check {re.escape(demo)} --out ", ci, re.MULTILINE)
+    assert re.search(rf"^check {re.escape(tests)}$", ci, re.MULTILINE)
