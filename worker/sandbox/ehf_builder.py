@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import date
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
 from worker.model.document import Kind
 from worker.model.ehf import (
@@ -26,6 +25,18 @@ from worker.model.ehf import (
     etree,
 )
 from worker.model.party import PostalAddress
+from worker.sandbox.ehf_values import (
+    BuilderAllowance,
+    BuilderAttachment,
+    BuilderDelivery,
+    BuilderLine,
+    BuilderParty,
+    rounded,
+)
+
+__all__ = [
+    "BuilderAllowance", "BuilderAttachment", "BuilderDelivery", "BuilderLine", "BuilderParty", "build_ehf",
+]  # fmt: skip
 
 # UNCL5305 as Norway uses it: E exempt, Z outside the VAT Act, AE reverse charge, G export.
 _EXEMPTION_REASONS = {
@@ -33,97 +44,6 @@ _EXEMPTION_REASONS = {
     "AE": "Omvendt avgiftsplikt – Merverdiavgift ikke beregnet",
     "G": "Utførsel av varer og tjenester",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class BuilderParty:
-    """Seller or buyer. With an organisation number: a business, reachable at it; without: a private person.
-
-    `scheme` and `vat_number` are for companies abroad; a Norwegian VAT number is made from the organisation number.
-    """
-
-    name: str
-    organisation_number: str = ""
-    address: PostalAddress = field(default_factory=PostalAddress)
-    vat_registered: bool = True
-    in_business_register: bool = True  # Foretaksregisteret: written for the seller
-    contact: str = ""
-    phone: str = ""
-    email: str = ""
-    scheme: str = NORWEGIAN_SCHEME
-    vat_number: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class BuilderLine:
-    """One line. `price` is for `price_base` units without VAT. `vat_category` empty: S with VAT, E without; Z is
-    outside the Act."""
-
-    name: str
-    quantity: Decimal = Decimal(1)
-    unit: str = "EA"
-    price: Decimal = Decimal(0)
-    vat_percent: Decimal = Decimal(25)
-    vat_category: str = ""
-    discount_percent: Decimal = Decimal(0)
-    description: str = ""
-    note: str = ""
-    item_id: str = ""
-    price_base: Decimal = Decimal(1)
-    charge: Decimal = Decimal(0)
-    charge_reason: str = "Gebyr"
-    period: tuple[date, date] | None = None
-
-    @property
-    def discount_base(self) -> Decimal:
-        return _round(self.quantity * self.price / self.price_base)
-
-    @property
-    def discount(self) -> Decimal:
-        return _round(self.discount_base * self.discount_percent / 100)
-
-    @property
-    def net(self) -> Decimal:
-        return self.discount_base - self.discount + self.charge
-
-    @property
-    def rate(self) -> tuple[str, Decimal]:
-        return (self.vat_category or ("S" if self.vat_percent else "E"), self.vat_percent)
-
-
-@dataclass(frozen=True, slots=True)
-class BuilderAllowance:
-    """A discount, or a charge such as freight, on the whole document."""
-
-    amount: Decimal
-    reason: str
-    charge: bool = False
-    vat_percent: Decimal = Decimal(25)
-    vat_category: str = ""
-
-    @property
-    def rate(self) -> tuple[str, Decimal]:
-        return (self.vat_category or ("S" if self.vat_percent else "E"), self.vat_percent)
-
-
-@dataclass(frozen=True, slots=True)
-class BuilderAttachment:
-    """A file to embed."""
-
-    reference_id: str
-    file_name: str
-    mime_code: str
-    content: bytes
-    description: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class BuilderDelivery:
-    """When and where it was delivered."""
-
-    day: date | None = None
-    address: PostalAddress | None = None
-    name: str = ""
 
 
 def build_ehf(
@@ -213,10 +133,6 @@ def build_ehf(
     return bytes(etree.tostring(root, encoding="UTF-8", xml_declaration=True))
 
 
-def _round(amount: Decimal) -> Decimal:
-    return amount.quantize(Decimal("0.01"), ROUND_HALF_UP)
-
-
 def _plain(value: Decimal) -> str:
     """Without exponent and without needless zeros: 25, 11.11, 0.75."""
     text = f"{value:f}"
@@ -244,7 +160,7 @@ def _totals(
     for entry in allowances:
         signed = entry.amount if entry.charge else -entry.amount
         taxable[entry.rate] = taxable.get(entry.rate, Decimal(0)) + signed
-    taxes = {rate: _round(amount * rate[1] / 100) for rate, amount in taxable.items()}
+    taxes = {rate: rounded(amount * rate[1] / 100) for rate, amount in taxable.items()}
     tax = sum(taxes.values(), Decimal(0))
     total = w.node(root, "TaxTotal")
     w.amount(total, "TaxAmount", tax)
@@ -254,7 +170,7 @@ def _totals(
         w.amount(subtotal, "TaxAmount", taxes[rate])
         w.vat_category(subtotal, "TaxCategory", rate, reason=_EXEMPTION_REASONS.get(rate[0], ""))
     if nok_rate is not None:
-        w.amount(w.node(root, "TaxTotal"), "TaxAmount", _round(tax * nok_rate), currency="NOK")
+        w.amount(w.node(root, "TaxTotal"), "TaxAmount", rounded(tax * nok_rate), currency="NOK")
 
     line_total = sum((line.net for line in lines), Decimal(0))
     discounts = sum((entry.amount for entry in allowances if not entry.charge), Decimal(0))
@@ -287,7 +203,7 @@ class _Writer:
             etree.SubElement(parent, f"{{{CBC}}}{name}", attributes).text = value
 
     def amount(self, parent: XmlElement, name: str, value: Decimal, *, currency: str = "") -> None:
-        self.text(parent, name, f"{_round(value):f}", currencyID=currency or self.currency)
+        self.text(parent, name, f"{rounded(value):f}", currencyID=currency or self.currency)
 
     def vat_category(self, parent: XmlElement, name: str, rate: tuple[str, Decimal], *, reason: str = "") -> None:
         category = self.node(parent, name)
