@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date
 
@@ -62,7 +63,8 @@ class Decision:
 def is_print_only(debtor: Debtor, rules: RoutingRules) -> bool:
     """The invoice e-mail is the client's print-only address: letter, nothing else, ever."""
     wanted = rules.print_only_address.casefold().strip()
-    return bool(wanted) and wanted in (part.strip().casefold() for part in debtor.email.split(";"))
+    # Split as e-mail addresses are: an ERP's field may hold several, with `;` or `,` between.
+    return bool(wanted) and wanted in (part.strip().casefold() for part in re.split("[;,]", debtor.email))
 
 
 def needs_lookup(debtor: Debtor, rules: RoutingRules, today: date) -> bool:
