@@ -31,7 +31,7 @@ def retry(db: Database, invoice_id: int, *, arrived: bool | None, new_key: str, 
             raise CannotRetry(f"the invoice is {invoice.state}, not parked")
         last = _last_delivery(tx, invoice_id)
         unknown = last is not None and last.state == DeliveryState.UNKNOWN
-        if invoice.parked_reason == ParkedReason.SENT_UNKNOWN and arrived is None:
+        if invoice.parked_reason == ParkedReason.SENT_UNKNOWN and unknown and arrived is None:
             raise CannotRetry("find out whether it arrived, then say --arrived or --never-arrived")
         if arrived is not None and not unknown:
             raise CannotRetry("--arrived and --never-arrived are for deliveries whose outcome is unknown")
