@@ -55,6 +55,7 @@ def _colour(value: str) -> str:
 
 
 Account = Annotated[str, AfterValidator(_account)]
+AccountIfAny = Annotated[str, AfterValidator(lambda value: _account(value) if value else "")]
 OrganisationNumber = Annotated[str, AfterValidator(_organisation_number)]
 Email = Annotated[str, AfterValidator(_email)]
 Colour = Annotated[str, AfterValidator(_colour)]
@@ -68,6 +69,7 @@ class WorkerSettings(EnvFileSettings):
     document_store: Path = Path("var/documents")
     clients_folder: Path | None = None
     ledger_folder: Path = Path("var/registered")
+    rules_folder: Path | None = None
     log_format: Literal["auto", "json", "console"] = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -227,7 +229,7 @@ class ClientSettings(EnvFileSettings):
     erp: Literal["poweroffice_go"] = "poweroffice_go"
     poweroffice_client_key: SecretStr
 
-    factor_account: Account | Literal[""] = ""
+    factor_account: AccountIfAny = ""
     kid_layout: str
     kid_algorithm: Literal["MOD10", "MOD11"] = "MOD10"
     kid_client_number: str = Field(default="", pattern=r"^\d*$", validate_default=True)
@@ -246,7 +248,8 @@ class ClientSettings(EnvFileSettings):
     print_only_address: Email = "printonly@factoringfinans.no"
     reply_to: Email = ""
     efaktura: Literal["off"] = "off"
-    embedded_invoice: Literal["drop", "keep"] = "drop"
+    payment_account: Literal["bban", "iban", "iban_abroad"] = "bban"
+    embedded_invoice: Literal["drop", "replace", "keep"] = "drop"
     factored_type_codes: bool = False
 
     letter_colour: bool = False

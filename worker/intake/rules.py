@@ -78,6 +78,8 @@ def amount_mismatch(a: Arrival) -> Stop | None:
         listed = Decimal(a.listed_total)
     except InvalidOperation:
         return Stop(ParkedReason.AMOUNT_MISMATCH, "the list has no readable amount")
+    if not listed.is_finite():
+        return Stop(ParkedReason.AMOUNT_MISMATCH, "the list's amount is no number")
     stated = {a.document.payable, a.document.tax_inclusive}
     if a.document.is_credit:
         listed, stated = abs(listed), {abs(amount) for amount in stated}
