@@ -1,0 +1,163 @@
+"""The commands operations people use, against a day that has gone partly wrong."""
+
+from __future__ import annotations
+
+import json
+from datetime import time, timedelta
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+import pytest
+from typer.testing import CliRunner, Result
+
+from tests.support.flow import Flow, client_plan, flow, person
+from worker.cli import app
+from worker.support.clock import SystemClock, bank_day_on_or_after, oslo, oslo_date
+
+pytestmark = pytest.mark.anyio
+
+# `retry` goes by the machine's clock, so these days lie after it, or what it lets go on would not be due yet.
+TODAY = bank_day_on_or_after(oslo_date(SystemClock().now()) + timedelta(days=1))
+BERIT = person(10001, "Berit Brudd", "berit+drop-unkept@privat.example")
+
+
+def command(house: Flow, *words: str) -> Result:
+    return CliRunner().invoke(app, [*words, "--settings", str(house.settings_path)], env={"COLUMNS": "200"})
+
+
+def answer(house: Flow, *words: str) -> Any:
+    result = command(house, *words, "--json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+@pytest.fixture
+async def morning(tmp_path: Path) -> Any:
+    """Eight o'clock: 1 delivered, 2 perhaps mailed, 3 without an address."""
+    async with flow(tmp_path, start=oslo(TODAY, time(7))) as house:
+        house.invoice(5001, person(10002, "Kari Østby"))
+        house.invoice(5002, BERIT)
+        house.invoice(5003, person(10003, "Ingen Gate"))
+        house.erp().mend_customer(10003, address1="")
+        await house.at(8, day=TODAY)
+        yield house
+
+
+async def test_status_says_where_everything_is(morning: Flow) -> None:
+    shown = command(morning, "status")
+    assert shown.exit_code == 0
+    for words in ("nordlys", "1 delivered, 2 parked", "1 missing_postal_address, 1 sent_unknown", "last intake"):
+        assert words in shown.stdout
+    told = answer(morning, "status")
+    (client,) = told["clients"]
+    assert client["states"] == {"delivered": 1, "parked": 2}
+    assert client["parked"] == {"missing_postal_address": 1, "sent_unknown": 1}
+    assert {run["job"]: run["state"] for run in told["runs"]["nordlys"]} == {"intake": "done", "fallback": "done"}
+    assert told["broken_settings"] == []
+    assert answer(morning, "status", "--client", "nobody")["clients"] == []
+
+
+async def test_parked_is_the_worklist(morning: Flow) -> None:
+    shown = command(morning, "parked")
+    assert shown.exit_code == 0
+    for words in ("5002", "sent_unknown", "5003", "missing_postal_address", "goes on by itself"):
+        assert words in shown.stdout
+    rows = answer(morning, "parked")
+    assert [(row["number"], row["parked_reason"]) for row in rows] == [
+        ("5002", "sent_unknown"), ("5003", "missing_postal_address"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("by", ["id", "client/number", "number", "kid", "erp id"])
+async def test_an_invoice_is_shown_by_any_name_it_has(morning: Flow, by: str) -> None:
+    row = morning.story(5001).invoice
+    name = {
+        "id": str(row.id), "client/number": "nordlys/5001", "number": "5001", "kid": row.kid or "", "erp id": row.erp_id
+    }[by]  # fmt: skip
+    shown = command(morning, "invoice", "show", name)
+    assert shown.exit_code == 0
+    for words in ("Kari Østby", row.kid or "-", "e-post med lenke", "accepted", "stamping_done", "EHF"):
+        assert words in shown.stdout
+    story = answer(morning, "invoice", "show", name)
+    assert story["invoice"]["id"] == row.id
+    assert story["invoice"]["payable_minor"] == 125_000
+    assert [delivery["state"] for delivery in story["deliveries"]] == ["handed_over"]
+    assert story["decisions"][0]["considered"][0] == ["ehf", "a private person"]
+
+
+async def test_what_is_not_there_is_said_so(morning: Flow) -> None:
+    missing = command(morning, "invoice", "show", "9999999")
+    assert (missing.exit_code, "no invoice 9999999" in missing.stderr) == (1, True)
+    assert command(morning, "retry", "9999999").exit_code == 1
+    fine = command(morning, "retry", "5001")
+    assert (fine.exit_code, "not parked" in fine.stderr) == (1, True)
+
+
+async def test_a_mail_nobody_knows_about_must_be_settled_in_words(morning: Flow) -> None:
+    asked = command(morning, "retry", "5002")
+    assert asked.exit_code == 1
+    assert "--arrived" in asked.stderr
+    assert morning.state(5002) == "parked: sent_unknown"
+
+
+async def test_retry_never_arrived_sends_again(morning: Flow) -> None:
+    said = command(morning, "retry", "5002", "--never-arrived")
+    assert (said.exit_code, "delivering" in said.stdout) == (0, True)
+    await morning.at(8, 10, day=TODAY)
+    assert morning.deliveries(5002) == [("email_link", "handed_over")]
+    assert len(morning.mails("5002")) == 1
+    await morning.at(15, 30, day=TODAY)
+    assert morning.state(5002) == "posted_back"
+
+
+async def test_retry_arrived_counts_it_as_handed_over(morning: Flow) -> None:
+    said = command(morning, "retry", "5002", "--arrived")
+    assert (said.exit_code, "delivered" in said.stdout) == (0, True)
+    assert morning.deliveries(5002) == [("email_link", "handed_over")]
+    assert command(morning, "retry", "5002", "--arrived").exit_code == 1
+    await morning.at(8, 10, day=TODAY)
+    assert morning.mails("5002") == []
+
+
+async def test_jobs_by_hand(tmp_path: Path) -> None:
+    async with flow(tmp_path, client_plan(), client_plan("fjordvik", KID_LAYOUT="nonsense")) as house:
+        house.invoice(5001, person())
+
+        async def job(*words: str) -> Result:
+            return await anyio.to_thread.run_sync(lambda: command(house, "job", *words))
+
+        one = await job("intake", "--client", "nordlys", "--now", "2026-11-25T08:00")
+        assert one.exit_code == 0, one.output
+        assert house.state(5001) == "delivered"
+        every = await job("postback", "--now", "2026-11-25T15:30:00+01:00")
+        assert every.exit_code == 1, "a client that cannot be run is a fault, though the others were"
+        assert "fjordvik.env" in every.output
+        assert house.state(5001) == "posted_back"
+        assert "16:30" not in (house.told(5001)[0].comment or ""), "--now without zone is Norwegian time"
+        assert "kl. 08:00" in (house.told(5001)[0].comment or "")
+
+        assert (await job("intake", "--client", "nobody")).exit_code == 2
+        assert (await job("intake", "--now", "tomorrow")).exit_code == 2
+        assert (await job("intake", "--client", "fjordvik")).exit_code == 2
+        house.erp().trouble.token_refused = True
+        assert (await job("intake", "--client", "nordlys", "--now", "2026-11-25T10:30")).exit_code == 1
+
+
+async def test_settings_names_every_fault_and_no_value(tmp_path: Path) -> None:
+    broken = client_plan("fjordvik", KID_LAYOUT="nonsense", EMAIL_CHANNEL="pigeon")
+    async with flow(tmp_path, client_plan(), broken) as house:
+        shown = command(house, "settings")
+        assert shown.exit_code == 2
+        assert "nordlys.env: good" in shown.stdout
+        assert "fjordvik.env: KID_LAYOUT" in shown.stdout
+        assert "fjordvik.env: EMAIL_CHANNEL" in shown.stdout
+        assert "pigeon" not in shown.output
+        assert broken.key not in shown.output
+        assert answer(house, "status")["broken_settings"]
+
+
+def test_no_settings_file_says_where_to_begin(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["status", "--settings", str(tmp_path / "worker.env")])
+    assert result.exit_code == 2
+    assert "config/worker.env.example" in result.stderr
