@@ -255,6 +255,7 @@ class ClientTrouble:
     voucher_500_after_accept_next: int = 0
     voucher_empty_after_accept_next: int = 0
     voucher_timeout_after_accept_next: int = 0
+    voucher_number_later_next: int = 0
 
 
 @dataclass(slots=True, kw_only=True)

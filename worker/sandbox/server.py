@@ -1,6 +1,6 @@
 """The outside world on real sockets, for as long as the context lasts.
 
-The three HTTP services share one server in the running loop and are told apart by the port a request came in on.
+The HTTP services share one server in the running loop and are told apart by the port a request came in on.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from worker.sandbox.mail import MailHandler, MailServer
 from worker.sandbox.pace import Hold, Pace
 from worker.sandbox.peppol_dns import PeppolNameServer
 from worker.sandbox.poweroffice.app import poweroffice_app
+from worker.sandbox.poweroffice_v2.app import poweroffice_v2_app
 from worker.sandbox.print_house import USER, PrintHouse
 from worker.sandbox.smp import smp_app
 from worker.sandbox.world import World
 
-SERVICES = ("poweroffice", "access_point", "smp", "dns", "smtp", "sftp")
+SERVICES = ("poweroffice", "access_point", "smp", "dns", "smtp", "sftp", "poweroffice_v2")
 
 
 class Sandbox:
@@ -46,6 +47,7 @@ class Sandbox:
         replica_lag: float = 1.0,
         token_lifetime: float = 20.0,
         rate_limit: int = 50,
+        subscription_rate_limit: int = 10,
         hold_seconds: float = 30.0,
         smtp_tls: ssl.SSLContext | None = None,
         smtp_login: tuple[str, str] | None = None,
@@ -56,7 +58,11 @@ class Sandbox:
         self.world = world
         self.folder = folder
         self.pace = Pace(
-            replica_lag=replica_lag, token_lifetime=token_lifetime, rate_limit=rate_limit, hold_seconds=hold_seconds
+            replica_lag=replica_lag,
+            token_lifetime=token_lifetime,
+            rate_limit=rate_limit,
+            subscription_rate_limit=subscription_rate_limit,
+            hold_seconds=hold_seconds,
         )
         self._host = host
         self._ports = {service: (ports or {}).get(service, 0) for service in SERVICES}
@@ -64,7 +70,7 @@ class Sandbox:
         self._smtp_login = smtp_login
         self._closing = contextlib.AsyncExitStack()
         self.dns_address = self.smtp_address = self.sftp_address = (host, 0)
-        self.poweroffice_url = self.access_point_url = self.smp_url = ""
+        self.poweroffice_url = self.poweroffice_v2_url = self.access_point_url = self.smp_url = ""
         self.sftp_host_key = ""
         self.sftp_user = USER
         self.print_folder = folder / "letters"
@@ -78,6 +84,11 @@ class Sandbox:
     def application_key(self) -> str:
         """PowerOffice Go's key of our integration."""
         return self.world.application_key
+
+    @property
+    def subscription_key(self) -> str:
+        """PowerOffice Go v2's key of our product subscription."""
+        return self.world.subscription_key
 
     @property
     def access_point_token(self) -> str:
@@ -129,8 +140,11 @@ class Sandbox:
             "SFTP_HOST_KEY": self.sftp_host_key,
         }
         comments = [
-            f"# {client.organisation_number} {client.name}: POWEROFFICE_CLIENT_KEY={client.client_key}\n"
-            for client in self.world.clients.values()
+            f"# PowerOffice Go v2: {self.poweroffice_v2_url}, subscription key {self.subscription_key}\n",
+            *(
+                f"# {client.organisation_number} {client.name}: POWEROFFICE_CLIENT_KEY={client.client_key}\n"
+                for client in self.world.clients.values()
+            ),
         ]
         return "".join([f"{name}={value}\n" for name, value in lines.items()] + comments)
 
@@ -140,13 +154,14 @@ class Sandbox:
             "poweroffice": poweroffice_app(world=self.world, pace=self.pace, hold=hold),
             "access_point": access_point_app(world=self.world, folder=self.ehf_folder, hold=hold),
             "smp": smp_app(world=self.world, hold=hold),
+            "poweroffice_v2": poweroffice_v2_app(world=self.world, pace=self.pace, hold=hold),
         }
         sockets = {service: self._listening_socket(service) for service in apps}
         for listening in sockets.values():
             stack.callback(listening.close)
         by_port = {listening.getsockname()[1]: apps[service] for service, listening in sockets.items()}
         urls = {service: f"http://{_address(s.getsockname()[:2])}" for service, s in sockets.items()}
-        self.poweroffice_url, self.access_point_url, self.smp_url = urls.values()
+        self.poweroffice_url, self.access_point_url, self.smp_url, self.poweroffice_v2_url = urls.values()
 
         async def by_arrival(scope: Scope, receive: Receive, send: Send) -> None:
             await by_port[scope["server"][1]](scope, receive, send)

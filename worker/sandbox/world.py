@@ -37,6 +37,7 @@ class _WorldState:
     bounces: list[Bounce]
     happened: list[str]
     print_house: PrintHouseTrouble = field(default_factory=PrintHouseTrouble)
+    subscription_key: str = "sandbox-subscription-key"
 
 
 _STATE = TypeAdapter(_WorldState)
@@ -56,12 +57,14 @@ class World:
         moment: Callable[[], float] = time.monotonic,
         application_key: str = "sandbox-application-key",
         access_point_token: str = "sandbox-access-point-token",  # noqa: S107 - opens nothing but the sandbox
+        subscription_key: str = "sandbox-subscription-key",
         dns_zone: str = "participant.sml.sandbox.test",
     ) -> None:
         self.now = now
         self.moment = moment
         self.application_key = application_key
         self.access_point_token = access_point_token
+        self.subscription_key = subscription_key
         self.dns_zone = dns_zone
         self.clients: dict[str, SandboxClient] = {}
         self.ehf_submissions: list[EhfSubmission] = []
@@ -175,6 +178,7 @@ class World:
             bounces=self.bounces,
             happened=sorted(self._happened),
             print_house=self.print_house,
+            subscription_key=self.subscription_key,
         )
         part = folder / "world.json.part"
         part.write_bytes(_STATE.dump_json(state, indent=1))
@@ -191,6 +195,7 @@ class World:
             moment=moment,
             application_key=state.application_key,
             access_point_token=state.access_point_token,
+            subscription_key=state.subscription_key,
             dns_zone=state.dns_zone,
         )
         for path in (folder / "documents").iterdir():

@@ -36,7 +36,7 @@ class TokenSource:
     async def get(self, *, rejected: str | None = None) -> str:
         """A token with life left in it, other than `rejected` (the one a 401 came back on).
 
-        Raises Refused when the keys are not accepted, TryLater and SlowDown when the service cannot answer.
+        Raises AccessDenied when the keys are not accepted, TryLater and SlowDown when the service cannot answer.
         """
         return await self._holder.get(rejected=rejected)
 

@@ -80,7 +80,7 @@ class Door:
         form = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
         if form.get("grant_type") != "client_credentials":
             return JSONResponse({"error": "unsupported_grant_type"}, status_code=400)
-        application_key, client_key = _basic(request.headers.get("authorization", ""))
+        application_key, client_key = basic_credentials(request.headers.get("authorization", ""))
         client = self._world.clients.get(client_key)
         if application_key != self._world.application_key or client is None or client.trouble.token_refused:
             words = "Invalid application key or client key, or wrong environment."
@@ -248,7 +248,8 @@ def _whole(text: str | None, default: int) -> int:
     return int(text)
 
 
-def _basic(header: str) -> tuple[str, str]:
+def basic_credentials(header: str) -> tuple[str, str]:
+    """User and password of a Basic header; two empty texts when it is not one."""
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic":
         return "", ""
