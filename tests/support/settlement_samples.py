@@ -244,11 +244,11 @@ def _if(name: str, value: str) -> str:
 # --- ledger feed ----------------------------------------------------------------------------------
 
 
-def feed(events: Sequence[dict[str, object]], **header: object) -> bytes:
+def feed(events: Sequence[dict[str, object]], /, **header: object) -> bytes:
     """A feed with a header that fits its events, but for what `header` says otherwise."""
     sums: dict[str, Decimal] = {}
     for event in events:
-        if "amount" in event:
+        if "amount" in event and "currency" in event:
             currency = str(event["currency"])
             sums[currency] = sums.get(currency, Decimal(0)) + Decimal(str(event["amount"]))
     head: dict[str, object] = {
