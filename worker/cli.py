@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Coroutine
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
@@ -15,9 +15,12 @@ from rich.console import Console
 
 from worker import __version__, tables
 from worker.day import JOBS
+from worker.ports import DocumentLost, RulesUnavailable
 from worker.runs import run_now
 from worker.service import load_all_clients, log_broken, run_service
 from worker.settings import ClientFile, WorkerSettings, load_worker
+from worker.stamping.making import paper_of
+from worker.stamping.pdf.proof_sheet import proof_sheet, sample_letter
 from worker.store import reading, retrying, slots
 from worker.store.database import Database, SchemaError, migrate, require_head
 from worker.store.keys import delivery_key
@@ -25,7 +28,14 @@ from worker.store.rows import InvoiceRow
 from worker.support import log
 from worker.support.clock import OSLO, Clock, SystemClock, TurnedClock
 from worker.support.env_file import SettingsError
-from worker.wiring import build_house
+from worker.wiring import (
+    build_documents,
+    build_house,
+    build_rules,
+    check_rules_folder,
+    stamping_config,
+    write_rules_manifest,
+)
 
 app = typer.Typer(
     name="factoring-worker",
@@ -37,6 +47,8 @@ app = typer.Typer(
 )
 invoice_app = typer.Typer(help="One invoice.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(invoice_app, name="invoice")
+rules_app = typer.Typer(help="The official rules for EHF, in a folder.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(rules_app, name="rules")
 
 T = TypeVar("T")
 
@@ -120,10 +132,19 @@ def status(client: Client = None, json: Json = False, settings: Settings = DEFAU
     runs = {name: _last_runs(db, name) for name in names}
     db.close()
     notes = [f"{error.file} cannot be used: {fault}" for error in bad for fault in error.faults]
+    rules = _described_rules(loaded)
     if json:
-        typer.echo(tables.as_json({"clients": statuses, "runs": runs, "broken_settings": notes}))
+        told = {"clients": statuses, "runs": runs, "broken_settings": notes, "rules": rules}
+        typer.echo(tables.as_json(told))
     else:
-        tables.terminal().print(tables.status_tables(statuses, runs, notes))
+        tables.terminal().print(tables.status_tables(statuses, runs, [*notes, f"official rules: {rules}"]))
+
+
+def _described_rules(settings: WorkerSettings) -> str:
+    try:
+        return build_rules(settings).describe()
+    except RulesUnavailable as error:
+        return f"NOT USABLE: {error}"
 
 
 def _last_runs(db: Database, client: str) -> list[slots.SlotRow]:
@@ -207,6 +228,58 @@ def check_settings(settings: Settings = DEFAULT) -> None:
             typer.echo(f"{error.file}: {fault}")
     if bad or not clients:
         raise typer.Exit(2)
+
+
+@rules_app.command("check")
+def rules_check(folder: Annotated[Path, typer.Argument(help="The rule folder.")]) -> None:
+    """Hold every file of a rule folder against its manifest."""
+    faults = check_rules_folder(folder)
+    for fault in faults:
+        typer.echo(fault, err=True)
+    if faults:
+        raise typer.Exit(1)
+    typer.echo("every file is there and unchanged")
+
+
+@rules_app.command("manifest")
+def rules_manifest(
+    folder: Annotated[Path, typer.Argument(help="The rule folder, filled as docs/rules.md says.")],
+    valid_from: Annotated[
+        list[str] | None, typer.Option("--valid-from", help="SET/VERSION=DATE: the first day of a version.")
+    ] = None,
+) -> None:
+    """Write the manifest for the rule files that lie in a folder."""
+    try:
+        days = {name: date.fromisoformat(day) for name, _, day in (one.partition("=") for one in valid_from or [])}
+        written = write_rules_manifest(folder, valid_from=days)
+    except (RulesUnavailable, ValueError) as error:
+        _fail(str(error), 1)
+    for line in written:
+        typer.echo(line)
+
+
+@app.command("proof-sheet")
+def proof_sheet_command(
+    client: Annotated[str, typer.Argument(help="The client whose letter it is (the name of its env file).")],
+    out: Annotated[Path, typer.Option("--out", help="The PDF to write.")] = Path("proof-sheet.pdf"),
+    invoice: Annotated[str | None, typer.Option("--invoice", help="One of its invoices; a sample otherwise.")] = None,
+    settings: Settings = DEFAULT,
+) -> None:
+    """A letter with window, margins and fold drawn over it, for the print house's approval."""
+    loaded = _worker(settings)
+    chosen = _choose(load_all_clients(loaded)[0], client)[0]
+    if invoice is None:
+        letter = sample_letter(paper_of(stamping_config(loaded, chosen))).content
+    else:
+        db = _with_database(loaded)
+        row = _one(db, f"{client}/{invoice}" if "/" not in invoice else invoice)
+        db.close()
+        try:
+            letter = build_documents(loaded).get(sha256=row.pdf_sha256 or "")
+        except DocumentLost as error:
+            _fail(f"the invoice has no PDF yet: {error}", 1)
+    out.write_bytes(proof_sheet(letter))
+    typer.echo(f"{out}: print it on A4 without scaling and lay it in a C5 window envelope")
 
 
 @app.command()

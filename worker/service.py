@@ -132,6 +132,7 @@ async def run_service(settings: WorkerSettings, clock: Clock | None = None) -> i
     scheduler = _clock(wake)
     scheduler.start()
     wake.set()  # what came due while we were down
+    log.info("rules.used", message=house.rules.describe())
     log.info("worker.started", owner=owner, environment=settings.environment, port=settings.portal_port)
     working = asyncio.create_task(_work(house, settings, wake, stop, owner))
     stopping = asyncio.create_task(stop.wait())

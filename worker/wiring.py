@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,12 +19,14 @@ from worker.adapters.peppol import TIMEOUTS as PEPPOL_TIMEOUTS
 from worker.adapters.peppol import PeppolLookup
 from worker.adapters.poweroffice_go import PowerOfficeGo
 from worker.adapters.print_house import FolderPrintHouse, SftpPrintHouse
+from worker.adapters.rules.client import FolderRules, NoRules
+from worker.adapters.rules.folder import check_folder, write_manifest
 from worker.model.channel import Channel
 from worker.model.kid import KidLayout
-from worker.ports import AccessPoint, DocumentStore, Erp, PrintHouse, ReachLookup
+from worker.ports import AccessPoint, DocumentRules, DocumentStore, Erp, PrintHouse, ReachLookup
 from worker.settings import ClientFile, WorkerSettings, iban_of
 from worker.stamping.notice import NoticeTemplates
-from worker.stamping.ubl import EmbeddedInvoice
+from worker.stamping.ubl import EmbeddedInvoice, PaymentAccount
 from worker.store.database import Database
 from worker.support.clock import Clock
 from worker.support.halt import Halt
@@ -44,6 +47,7 @@ class House:
     clock: Clock
     db: Database
     documents: DocumentStore
+    rules: DocumentRules
     access_point: AccessPoint
     lookup: ReachLookup
     print_house: PrintHouse
@@ -63,6 +67,8 @@ def build_house(settings: WorkerSettings, clock: Clock) -> House:
     exits.callback(db.close)
     access_point = _access_point(settings)
     exits.push_async_callback(access_point.aclose)
+    rules = build_rules(settings)
+    exits.push_async_callback(rules.aclose)
     print_house = _print_house(settings)
     exits.push_async_callback(print_house.aclose)
     smp_http = HttpClient(timeouts=PEPPOL_TIMEOUTS, max_bytes=2**20)
@@ -71,7 +77,8 @@ def build_house(settings: WorkerSettings, clock: Clock) -> House:
         settings=settings,
         clock=clock,
         db=db,
-        documents=FolderDocumentStore(settings.document_store),
+        documents=build_documents(settings),
+        rules=rules,
         access_point=access_point,
         lookup=PeppolLookup(
             http=smp_http,
@@ -133,7 +140,15 @@ def steps_of(house: House, client: ClientFile, erp: Erp) -> dict[str, Step]:
             erp=erp,
             documents=documents,
         ),
-        "stamping": lambda: stamping.run(now=clock.now(), client=name, config=stamper, db=db, documents=documents),
+        "stamping": lambda: stamping.run(
+            now=clock.now(),
+            client=name,
+            config=stamper,
+            db=db,
+            documents=documents,
+            rules=house.rules,
+            halt=house.halt,
+        ),
         "registration": lambda: registration.run(
             now=clock.now(),
             client=name,
@@ -187,6 +202,7 @@ def stamping_config(settings: WorkerSettings, client: ClientFile) -> stamping.St
             credit_en=own.notice_credit_en,
         ),
         language=own.language,
+        payment_account=PaymentAccount(own.payment_account),
         embedded_invoice=EmbeddedInvoice(own.embedded_invoice),
         factored_type_codes=own.factored_type_codes,
         return_address=settings.factor_return_address,
@@ -211,6 +227,27 @@ def _delivery_config(settings: WorkerSettings, client: ClientFile) -> delivery.D
         letter_colour=own.letter_colour,
         letter_duplex=own.letter_duplex,
     )
+
+
+def check_rules_folder(folder: Path) -> list[str]:
+    """What is wrong with a rule folder; empty when all is well."""
+    return check_folder(folder)
+
+
+def write_rules_manifest(folder: Path, *, valid_from: dict[str, date]) -> list[str]:
+    """Writes the folder's manifest; returns a line a rule set. Raises RulesUnavailable."""
+    written = write_manifest(folder, valid_from=valid_from)
+    return [f"{rules.id}: from {rules.valid_from}" for rules in written.sets]
+
+
+def build_documents(settings: WorkerSettings) -> DocumentStore:
+    """Where document bytes are kept."""
+    return FolderDocumentStore(settings.document_store)
+
+
+def build_rules(settings: WorkerSettings) -> DocumentRules:
+    """The official rules of RULES_FOLDER, or none. Raises RulesUnavailable when the folder is not sound."""
+    return FolderRules(settings.rules_folder) if settings.rules_folder is not None else NoRules()
 
 
 def _access_point(settings: WorkerSettings) -> AccessPoint:

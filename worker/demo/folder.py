@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from worker.demo.calendar import FIRST_DAY, LETTER_DAY, SECOND_DAY, at
+from worker.demo.calendar import FIRST_DAY, LETTER_DAY, SECOND_DAY
 from worker.demo.scenes import Plot, Scene, working_day
 from worker.demo.stage import ClientEnv, DemoError
 from worker.model.document import Document, Kind
@@ -52,7 +52,6 @@ def from_folder(world: World, folder: Path) -> Plot:
         *working_day(FIRST_DAY, ticks=((8, 10), (15, 40))),
         *working_day(SECOND_DAY),
         *working_day(LETTER_DAY),
-        Scene(at(LETTER_DAY + timedelta(days=1), 15, 30), "reports to the ERP", jobs=True),
     ]
     return Plot(opening, [env for env, _ in clients.values()], scenes)
 

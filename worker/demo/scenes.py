@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+from worker.day import JOBS
 from worker.demo import cast
 from worker.demo.calendar import FIRST_DAY, LETTER_DAY, SECOND_DAY, at
 from worker.demo.cast import DemoInvoice
@@ -14,6 +15,7 @@ from worker.demo.debtors import open_invoice
 from worker.demo.stage import ClientEnv
 from worker.model.ehf import read_document
 from worker.sandbox.world import World
+from worker.support.clock import oslo
 
 if TYPE_CHECKING:
     from worker.demo.play import Play
@@ -40,10 +42,12 @@ class Plot:
 
 def working_day(day: date, *, ticks: tuple[tuple[int, int], ...] = ()) -> list[Scene]:
     """The worker's day: both intakes, the ticks asked for in between, and the report at half past three."""
+    first, second = JOBS["intake"].times
+    (report,) = JOBS["postback"].times
     scenes = [
-        Scene(at(day, 8), "intake, stamping, delivery; fallbacks", jobs=True),
-        Scene(at(day, 10, 30), "second intake; fallbacks", jobs=True),
-        Scene(at(day, 15, 30), "reports to the ERP", jobs=True),
+        Scene(oslo(day, first), "intake, stamping, delivery; fallbacks", jobs=True),
+        Scene(oslo(day, second), "second intake; fallbacks", jobs=True),
+        Scene(oslo(day, report), "reports to the ERP", jobs=True),
         *(Scene(at(day, hour, minute), "what had to wait", jobs=True) for hour, minute in ticks),
     ]
     return sorted(scenes, key=lambda scene: scene.at)

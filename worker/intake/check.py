@@ -29,6 +29,7 @@ DOCUMENT_REASONS = frozenset(
         ParkedReason.DOCUMENT_UNREADABLE,
         ParkedReason.DOCUMENT_HAS_DTD,
         ParkedReason.DOCUMENT_TYPE_UNKNOWN,
+        ParkedReason.DOCUMENT_IS_REMINDER,
         ParkedReason.DOCUMENT_SIGNED,
         ParkedReason.NUMBER_MISMATCH,
         ParkedReason.AMOUNT_MISMATCH,

@@ -33,6 +33,8 @@ class ParkedReason(StrEnum):
     REGISTRATION_REFUSED = "registration_refused"
     ENDPOINT_MISMATCH = "endpoint_mismatch"
     PDF_NOT_DRAWABLE = "pdf_not_drawable"
+    DOCUMENT_INVALID = "document_invalid"
+    RULES_GAVE_UP = "rules_gave_up"
     REACH_UNKNOWN = "reach_unknown"
     NO_CHANNEL_LEFT = "no_channel_left"
     ATTEMPTS_EXHAUSTED = "attempts_exhausted"
@@ -99,13 +101,17 @@ PARKED: dict[ParkedReason, ParkedFacts] = {
         "the client removes the account number, or the locked or broken attachment, and makes the invoice anew"),
     _R.STAMPING_NOT_PROVEN: ParkedFacts("engineer", False, "the stamped XML or PDF does not agree with the original",
         "a fault in this program: report it with the invoice's id; nothing was sent"),
-    _R.ENDPOINT_MISMATCH: ParkedFacts("client", True, "the document's electronic address is not the party's",
+    _R.ENDPOINT_MISMATCH: ParkedFacts("client", False, "the document's electronic address is not the party's",
         "the client corrects the organisation number on its own or the customer card and makes the invoice anew"),
     _R.PDF_NOT_DRAWABLE: ParkedFacts("factor", False,
         "the PDF cannot be drawn: the logo is no image, a colour is wrong, an address is wider than its window",
         "read the detail: mend the client's settings, or ask the client for a shorter text, then `retry`"),
     _R.REGISTRATION_REFUSED: ParkedFacts("factor", False, "the factor's ledger does not take the claim",
         "look at what lies in the ledger folder under the claim's name (it is never overwritten), then `retry`"),
+    _R.DOCUMENT_INVALID: ParkedFacts("client", False, "the debtor gets EHF, and the document breaks its rules",
+        "the client credits the invoice and makes it anew without the fault named"),
+    _R.RULES_GAVE_UP: ParkedFacts("engineer", False, "the official rules could not be carried through on the document",
+        "see whether the document is very large; raise the limit or handle it by hand, then `retry`"),
     _R.REACH_UNKNOWN: ParkedFacts("factor", True, "whether the debtor can receive EHF cannot be found out now",
         "nothing: it is looked up again at the next intake"),
     _R.NO_CHANNEL_LEFT: ParkedFacts("factor", False, "the last channel refused the delivery",
@@ -138,4 +144,5 @@ class InvoiceWarning(StrEnum):
     DUE_DATE_PASSED = "due_date_passed"
     CREDITED_INVOICE_NOT_HELD = "credited_invoice_not_held"
     EMBEDDED_INVOICE_DROPPED = "embedded_invoice_dropped"
+    NOT_VALID_EHF = "not_valid_ehf"
     EHF_DUTY = "ehf_duty"

@@ -29,7 +29,7 @@ class Debtor:
     """What routing needs to know about the debtor of one invoice.
 
     `participant`: the document's electronic address as `scheme:value`, empty when it has none. `address_lines`: as they
-    will stand in the window.
+    will stand in the window. `peppol_faults`: why the document must not go over Peppol, by rule.
     """
 
     is_person: bool
@@ -37,6 +37,7 @@ class Debtor:
     address_lines: tuple[str, ...]
     email: str
     participant: str
+    peppol_faults: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,9 @@ def choose(
             None, "", f"whether the debtor can receive EHF is unknown: {why}", tuple(passed),
             park=ParkedReason.REACH_UNKNOWN,
         )  # fmt: skip
+    elif reach.reach is Reach.YES and debtor.peppol_faults:
+        # It must be EHF, and no receiver would take this one.
+        return Decision(None, "", "; ".join(debtor.peppol_faults), tuple(passed), park=ParkedReason.DOCUMENT_INVALID)
     elif reach.reach is Reach.YES:
         reason = "the debtor receives EHF"
         return Decision(Channel.EHF, debtor.participant, reason, ((Channel.EHF, f"{reason}: {reach.evidence}"),))

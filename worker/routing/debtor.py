@@ -17,6 +17,7 @@ def debtor_of(row: InvoiceRow) -> Debtor:
         address_lines=tuple(kept.get("recipient_lines") or ()),
         email=str(kept.get("email_to_use") or ""),
         participant=str(kept.get("participant") or ""),
+        peppol_faults=tuple(kept.get("peppol_faults") or ()),
     )
 
 

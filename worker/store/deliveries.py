@@ -14,7 +14,6 @@ from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, selec
 
 from worker.model.channel import FACTS, Channel
 from worker.model.journey import (
-    DELIVERY_FINAL,
     DeliveryEvent,
     DeliveryState,
     IllegalTransition,
@@ -397,9 +396,3 @@ def of_invoice(db: Database, invoice_id: int) -> list[DeliveryRow]:
             select(deliveries).where(deliveries.c.invoice_id == invoice_id).order_by(deliveries.c.number)
         ).mappings()
         return [DeliveryRow.of(row) for row in rows]
-
-
-def unfinished(db: Database, invoice_id: int) -> DeliveryRow | None:
-    """The invoice's last delivery, unless it has ended."""
-    rows = of_invoice(db, invoice_id)
-    return rows[-1] if rows and rows[-1].state not in DELIVERY_FINAL else None
