@@ -208,8 +208,8 @@ def test_a_refused_delivery_has_its_reason_and_wants_a_successor(stock: Stock) -
     assert (found.id, invoice.id) == (row.id, row.invoice_id)
     letter = stock.next_channel(row, expire=False)
     assert deliveries.refused_without_successor(stock.db, client=stock.client) == []
-    unfinished = deliveries.unfinished(stock.db, row.invoice_id)
-    assert unfinished is not None and (unfinished.id, unfinished.number, unfinished.channel) == (letter, 2, "letter")
+    last = deliveries.of_invoice(stock.db, row.invoice_id)[-1]
+    assert (last.id, last.number, last.channel, last.state) == (letter, 2, "letter", "ready")
 
 
 def test_the_next_channel_is_taken_once(stock: Stock, other_db: Database) -> None:
