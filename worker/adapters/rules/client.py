@@ -118,7 +118,10 @@ class FolderRules:
 
     async def _ready(self, sets: Sequence[Rules]) -> EngineProcess:
         """An engine that has these sets compiled."""
-        engine, self._engine = self._engine or await EngineProcess.start(), None
+        try:
+            engine, self._engine = self._engine or await EngineProcess.start(), None
+        except OSError as error:
+            raise RulesUnavailable(f"the rules engine cannot be started: {error.strerror or 'OSError'}") from None
         for rules in sets:
             if rules.id in engine.loaded:
                 continue
