@@ -25,7 +25,7 @@ BANK, MANUAL = "/Voucher/BankJournalVoucher", "/Voucher/ManualJournalVoucher"
 LEDGER = "/Reporting/CustomerLedger"
 OPEN = f"{LEDGER}?toDate=2026-12-31"
 ALL = f"{LEDGER}?fromDate=2026-01-01&toDate=2026-12-31"
-DEBTOR, CLEARING, INTEREST, CLOSED = 10018, 20100, 8150, 7999
+DEBTOR, CLEARING, INTEREST, CLOSED, FACTOR = 10018, 20100, 8150, 7999, 20200
 
 
 @dataclass
@@ -257,3 +257,83 @@ async def test_the_statement_is_cut_by_dates(books: Books) -> None:
     assert (await books.get(f"{LEDGER}?toDate=2026-03-02"))["count"] == 1
     assert (await books.get(LEDGER))["success"] is False
     assert (await books.get(f"{LEDGER}?toDate=tomorrow"))["success"] is False
+
+
+# --- a supplier as clearing account, and the trial balance ----------------------------------------
+
+
+def through_the_supplier(amount: float, reference: str, on: str = "2026-03-16") -> dict[str, Any]:
+    return voucher((DEBTOR, -amount), (FACTOR, amount), reference=reference, on=on, invoiceNo="10045")
+
+
+async def test_a_supplier_is_found_by_its_number(books: Books) -> None:
+    books.client.add_supplier(FACTOR, "Nordisk Factoring AS", "986252932")
+    books.client.add_supplier(20300, "Strøm AS")
+    told = await books.get(f"/Supplier?$filter=(Code eq {FACTOR})&$orderby=Code asc&$top=10")
+    assert [(row["code"], row["name"], row["vatNumber"], row["isActive"]) for row in told["data"]] == [
+        (FACTOR, "Nordisk Factoring AS", "986252932", True)
+    ]
+    books.client.mend_supplier(FACTOR, active=False)
+    assert (await books.post(BANK, through_the_supplier(1, "A")))["success"] is False
+    with pytest.raises(ValueError, match="taken"):
+        books.client.add_customer(FACTOR)
+
+
+async def test_what_is_posted_on_a_supplier_is_on_its_ledger(books: Books) -> None:
+    books.client.add_supplier(FACTOR, "Nordisk Factoring AS")
+    posted = await books.post(BANK, through_the_supplier(2500, "A"))
+    await books.post(BANK, through_the_supplier(500, "B", on="2026-03-17"))
+    statement = "/Reporting/SupplierLedger?fromDate=2026-01-01&toDate=2026-03-16"
+    rows = (await books.get(statement))["data"]
+    assert [(row["supplierCode"], row["amount"], row["externalImportReference"]) for row in rows] == [
+        (FACTOR, 2500.0, "A")
+    ]
+    await books.post(f"{BANK}/Reverse/{posted['data']['id']}")
+    assert sum(row["amount"] for row in (await books.get(statement))["data"]) == 0
+    open_rows = (await books.get("/Reporting/SupplierLedger?toDate=2026-12-31"))["data"]
+    assert [row["balance"] for row in open_rows] == [500.0]
+    assert (await books.open_items())["10045"] == 12000.0
+    assert (await books.get("/Reporting/SupplierLedger"))["success"] is False
+
+
+async def test_the_trial_balance_of_a_day(books: Books) -> None:
+    books.client.add_supplier(FACTOR, "Nordisk Factoring AS")
+    books.client.accounts[1500] = Account(code=1500, name="Kundefordringer")
+    books.client.accounts[2400] = Account(code=2400, name="Leverandørgjeld")
+    await books.post(BANK, through_the_supplier(2500, "A"))
+    await books.post(MANUAL, voucher((CLEARING, 80.5), (INTEREST, -80.5), reference="B", on="2026-03-17"))
+    day = {row["accountCode"]: row["balance"]
+           for row in (await books.get("/Reporting/TrialBalance?date=2026-03-16"))["data"]}
+    assert day == {1500: 9500.0, 2400: 2500.0}
+    one = f"/Reporting/TrialBalance?date=2026-03-17&$filter=(AccountCode eq {CLEARING})"
+    assert [(row["accountName"], row["balance"]) for row in (await books.get(one))["data"]] == [("Mellomværende", 80.5)]
+
+
+async def test_suppliers_and_their_ledger_are_saved(books: Books, tmp_path: Path) -> None:
+    books.client.add_supplier(FACTOR, "Nordisk Factoring AS")
+    await books.post(BANK, through_the_supplier(2500, "A"))
+    world = World(now=lambda: datetime(2026, 3, 16, 15, 30, tzinfo=UTC))
+    world.clients["key"] = books.client
+    world.subscription_key = "another-subscription"
+    world.save(tmp_path / "saved")
+    again = World.load(tmp_path / "saved", now=world.now)
+    assert again.subscription_key == "another-subscription"
+    client = again.clients["key"]
+    assert client.suppliers[FACTOR] == books.client.suppliers[FACTOR]
+    assert dict(client.supplier_ledger.entries) == dict(books.client.supplier_ledger.entries)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "status", "posted"),
+    [
+        ("voucher_500_next", 500, 0),
+        ("voucher_500_after_accept_next", 500, 1),
+        ("voucher_empty_after_accept_next", 200, 1),
+    ],
+)
+async def test_postings_that_go_wrong(books: Books, trouble: str, status: int, posted: int) -> None:
+    setattr(books.client.trouble, trouble, 1)
+    response = await books.http.post(BANK, json=payment(100))
+    assert (response.status_code, len(books.client.vouchers)) == (status, posted)
+    assert response.content in (b"", b"Internal Server Error")
+    assert getattr(books.client.trouble, trouble) == 0
