@@ -33,6 +33,7 @@ from worker.wiring import (
     build_house,
     build_rules,
     check_rules_folder,
+    compile_rules,
     stamping_config,
     write_rules_manifest,
 )
@@ -57,6 +58,7 @@ Settings = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Client = Annotated[str | None, typer.Option("--client", help="Only this client (the name of its env file).")]
+Now = Annotated[str | None, typer.Option("--now", help="Pretend it is this ISO 8601 time (not in production).")]
 DEFAULT = Path("config/worker.env")
 
 
@@ -93,9 +95,7 @@ def run(settings: Settings = DEFAULT) -> None:
 def job(
     name: Annotated[JobName, typer.Argument(help="Which job.")],
     client: Client = None,
-    now: Annotated[
-        str | None, typer.Option("--now", help="Pretend it is this ISO 8601 time (demo and test only).")
-    ] = None,
+    now: Now = None,
     settings: Settings = DEFAULT,
 ) -> None:
     """Run one job now, whatever the time of day."""
@@ -189,14 +189,17 @@ def retry(
         bool | None,
         typer.Option("--arrived/--never-arrived", help="What you found out about a delivery whose outcome is unknown."),
     ] = None,
+    now: Now = None,
     settings: Settings = DEFAULT,
 ) -> None:
     """Let a parked invoice go on from where it stood; the next job takes it up."""
-    db = _with_database(_worker(settings))
+    loaded = _worker(settings)
+    clock = _clock(now, loaded)
+    db = _with_database(loaded)
     row = _one(db, invoice)
     number = len(reading.story(db, row.id).deliveries) + 1
     try:
-        state = retrying.retry(db, row.id, arrived=arrived, new_key=delivery_key(row, number), now=SystemClock().now())
+        state = retrying.retry(db, row.id, arrived=arrived, new_key=delivery_key(row, number), now=clock.now())
     except retrying.CannotRetry as error:
         _fail(str(error), 1)
     finally:
@@ -245,7 +248,8 @@ def rules_check(folder: Annotated[Path, typer.Argument(help="The rule folder.")]
 def rules_manifest(
     folder: Annotated[Path, typer.Argument(help="The rule folder, filled as docs/rules.md says.")],
     valid_from: Annotated[
-        list[str] | None, typer.Option("--valid-from", help="SET/VERSION=DATE: the first day of a version.")
+        list[str] | None,
+        typer.Option("--from", help="SET/VERSION=DATE, a version's first day; repeatable."),
     ] = None,
 ) -> None:
     """Write the manifest for the rule files that lie in a folder."""
@@ -256,6 +260,20 @@ def rules_manifest(
         _fail(str(error), 1)
     for line in written:
         typer.echo(line)
+
+
+@rules_app.command("compile")
+def rules_compile(
+    schematron: Annotated[Path, typer.Argument(help="The .sch file of the release.")],
+    compiler: Annotated[Path, typer.Option("--compiler", help="The folder with SchXslt's XSLT 2.0 pipeline.")],
+    to: Annotated[Path, typer.Option("--to", help="The .xslt to write.")],
+) -> None:
+    """Compile Schematron rules, which some releases come as, to the XSLT the program runs."""
+    try:
+        compile_rules(schematron, compiler=compiler, target=to)
+    except RulesUnavailable as error:
+        _fail(str(error), 1)
+    typer.echo(f"{to} written")
 
 
 @app.command("proof-sheet")

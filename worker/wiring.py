@@ -21,6 +21,7 @@ from worker.adapters.poweroffice_go import PowerOfficeGo
 from worker.adapters.print_house import FolderPrintHouse, SftpPrintHouse
 from worker.adapters.rules.client import FolderRules, NoRules
 from worker.adapters.rules.folder import check_folder, write_manifest
+from worker.adapters.rules.schematron import compile_schematron
 from worker.model.channel import Channel
 from worker.model.kid import KidLayout
 from worker.ports import AccessPoint, DocumentRules, DocumentStore, Erp, PrintHouse, ReachLookup
@@ -238,6 +239,11 @@ def write_rules_manifest(folder: Path, *, valid_from: dict[str, date]) -> list[s
     """Writes the folder's manifest; returns a line a rule set. Raises RulesUnavailable."""
     written = write_manifest(folder, valid_from=valid_from)
     return [f"{rules.id}: from {rules.valid_from}" for rules in written.sets]
+
+
+def compile_rules(source: Path, *, compiler: Path, target: Path) -> None:
+    """Compiles Schematron rules to XSLT. Raises RulesUnavailable."""
+    compile_schematron(source, compiler=compiler, target=target)
 
 
 def build_documents(settings: WorkerSettings) -> DocumentStore:

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from worker.adapters.mail import SmtpServer
-from worker.model.outcomes import OutsideError, Refused, TryLater, UnknownOutcome
+from worker.model.outcomes import AccessDenied, OutsideError, Refused, TryLater, Unavailable, UnknownOutcome
 from worker.ports import MailAttachment, OutboundMail
 
 pytestmark = pytest.mark.anyio
@@ -194,7 +194,7 @@ async def test_a_connection_the_server_has_closed_is_opened_again_and_nothing_is
         ("gone", Refused),  # RCPT 550
         ("full", TryLater),  # RCPT 452
         ("closing", TryLater),  # 421
-        ("auth", TryLater),  # 530: our log-in, not their verdict
+        ("auth", AccessDenied),  # 530: our log-in, not their verdict
         ("spam", Refused),  # 554 after the message
         ("later", TryLater),  # 451 after the message
         ("drop", UnknownOutcome),  # cut after the final dot
@@ -322,7 +322,7 @@ async def test_trouble_before_the_message_is_sent_is_try_later(
 ) -> None:
     async with listening(lambda: Scripted(greeting, answers)) as port:
         error = await trouble(port, MAIL, timeout=0.4)
-    assert type(error) is TryLater
+    assert isinstance(error, TryLater)
 
 
 async def test_an_answer_that_is_not_smtp_after_data_is_unknown() -> None:
@@ -344,17 +344,13 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContex
         .serial_number(1)
         .not_valid_before(datetime.now(UTC) - timedelta(days=1))
         .not_valid_after(datetime.now(UTC) + timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
-        )
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
         .sign(key, hashes.SHA256())
     )
     folder: Path = tmp_path_factory.mktemp("tls")
     (folder / "cert.pem").write_bytes(cert.public_bytes(serialization.Encoding.PEM))
     (folder / "key.pem").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(folder / "cert.pem", folder / "key.pem")
@@ -382,10 +378,10 @@ async def test_starttls_and_log_in(certificate: tuple[ssl.SSLContext, ssl.SSLCon
         error = await trouble(port, MAIL, **how, password="feil-hemmelig")
         untrusted = await trouble(port, MAIL, security="starttls")
     assert len(box.received) == 1
-    assert type(error) is TryLater
+    assert type(error) is AccessDenied
     assert "log-in" in error.message
     assert "feil-hemmelig" not in error.message + error.answer
-    assert type(untrusted) is TryLater
+    assert type(untrusted) is Unavailable
 
 
 async def test_tls_from_the_first_byte(certificate: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
@@ -400,7 +396,7 @@ async def test_a_server_without_starttls_gets_nothing() -> None:
     box = Inbox()
     async with listening(lambda: SMTP(box, hostname="mx.test")) as port:
         error = await trouble(port, MAIL, security="starttls")
-    assert type(error) is TryLater
+    assert type(error) is Unavailable
     assert box.received == []
 
 

@@ -117,7 +117,7 @@ async def test_a_mail_server_that_is_down_keeps_everything_for_later(tmp_path: P
         assert house.deliveries(5001) == [("email_link", "ready")]
         assert house.deliveries(5002) == [("letter", "handed_over")]
         assert house.state(5001) == "delivering"
-        assert house.events("delivery.attempted", invoice=house.id_of(5001))[0]["outcome"] == "try_later"
+        assert house.events("delivery.attempted", invoice=house.id_of(5001))[0]["outcome"] == "unavailable"
 
 
 async def test_a_print_house_that_is_another_machine_gets_nothing(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ async def test_a_print_house_that_is_another_machine_gets_nothing(tmp_path: Path
         assert house.deliveries(5001) == [("letter", "ready")]
         assert house.deliveries(5002) == [("email_link", "handed_over")]
         (attempt,) = house.story(5001).attempts
-        assert (attempt.outcome, "host key" in attempt.answer) == ("try_later", True)
+        assert (attempt.outcome, "host key" in attempt.answer) == ("access_denied", True)
         assert house.events("delivery.attempted", channel="letter")[0]["level"] == "warning"
         # Days later it is a person's case; nothing has been lost.
         for day in (1, 2, 5):

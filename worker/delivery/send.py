@@ -12,7 +12,7 @@ from worker.delivery.outbound import DeliveryConfig, Parcel, Sent, parcel
 from worker.model.channel import Channel
 from worker.model.ehf import DocumentError
 from worker.model.journey import DeliveryEvent, DeliveryState, IllegalTransition
-from worker.model.outcomes import Refused, SlowDown, TryLater, UnknownOutcome
+from worker.model.outcomes import AccessDenied, Refused, SlowDown, TryLater, Unavailable, UnknownOutcome
 from worker.model.parked import ParkedReason
 from worker.ports import AccessPoint, DocumentLost, DocumentStore, Mailer, MailServer, PrintHouse
 from worker.store import deliveries, invoices
@@ -34,7 +34,10 @@ GIVE_UP = {
     Channel.EHF: timedelta(hours=72),
     Channel.LETTER: timedelta(hours=72),
 }
+STANDSTILL = timedelta(hours=72)
+FEWEST_ATTEMPTS = 4
 ASK_AGAIN = timedelta(minutes=10)
+_NOBODY_SERVED = (Unavailable.kind, AccessDenied.kind)
 _NEXT_CHANNEL_WHEN_GIVEN_UP = (Channel.EMAIL_LINK, Channel.EMAIL_PDF)
 
 
@@ -107,7 +110,10 @@ async def _drain(desk: Desk, channel: Channel, call: Call) -> Summary:
             bound(invoice=delivery.invoice_id, delivery=delivery.id, channel=channel, attempt=delivery.attempts),
             isolated(desk.db, delivery.invoice_id, now=desk.clock.now(), summary=summary),
         ):
-            summary.count(await attempt(desk, delivery, "send", call))
+            outcome = await attempt(desk, delivery, "send", call)
+            summary.count(outcome)
+            if outcome in _NOBODY_SERVED:
+                break
     return summary
 
 
@@ -201,8 +207,10 @@ def _later(result: _Result, error: TryLater) -> str:
     delivery, now = result.delivery, result.desk.clock.now()
     channel = Channel(delivery.channel)
     answer = _words(error.message, error.answer)
-    if now - delivery.created_at >= GIVE_UP[channel]:
-        if channel in _NEXT_CHANNEL_WHEN_GIVEN_UP:
+    theirs = isinstance(error, Unavailable)  # the whole counterparty's trouble, not this debtor's
+    patience = STANDSTILL if theirs else GIVE_UP[channel]
+    if now - delivery.created_at >= patience and delivery.attempts >= FEWEST_ATTEMPTS:
+        if channel in _NEXT_CHANNEL_WHEN_GIVEN_UP and not theirs:
             return result.write(DeliveryEvent.REFUSED, "refused", answer=f"given up: {answer}")
         back = DeliveryEvent.TRY_LATER if result.act == "send" else None
         return result.write(back, error.kind, answer=answer, due_at=now,

@@ -32,9 +32,7 @@ class ChannelFacts:
 # Design §6: EHF → e-mail → letter; eFaktura → e-mail → letter; e-mail → letter. A refused letter is a person's case.
 # Which of the two e-mail channels is the client's choice; both are listed and the one not chosen is skipped.
 FACTS: dict[Channel, ChannelFacts] = {
-    Channel.EHF: ChannelFacts(
-        "participant", False, (Channel.EMAIL_LINK, Channel.EMAIL_PDF, Channel.LETTER), "EHF"
-    ),
+    Channel.EHF: ChannelFacts("participant", False, (Channel.EMAIL_LINK, Channel.EMAIL_PDF, Channel.LETTER), "EHF"),
     Channel.EFAKTURA: ChannelFacts(
         "consumer", False, (Channel.EMAIL_LINK, Channel.EMAIL_PDF, Channel.LETTER), "eFaktura"
     ),

@@ -50,14 +50,22 @@ JOURNEY: dict[tuple[JourneyState, JourneyEvent], JourneyState] = {
     (_S.ROUTED, _E.DELIVERY_STARTED): _S.DELIVERING,
     (_S.DELIVERING, _E.HANDED_OVER): _S.DELIVERED,
     (_S.DELIVERED, _E.ERP_TOLD): _S.POSTED_BACK,
-    **{(s, _E.PARKED): _S.PARKED for s in (
-        _S.FETCHED, _S.CHECKED, _S.STAMPED, _S.REGISTERED, _S.ROUTED, _S.DELIVERING, _S.DELIVERED, _S.POSTED_BACK
-    )},
+    **{
+        (s, _E.PARKED): _S.PARKED
+        for s in (
+            _S.FETCHED,
+            _S.CHECKED,
+            _S.STAMPED,
+            _S.REGISTERED,
+            _S.ROUTED,
+            _S.DELIVERING,
+            _S.DELIVERED,
+            _S.POSTED_BACK,
+        )
+    },
     (_S.PARKED, _E.WITHDRAWN): _S.WITHDRAWN,
 }
-RESUMABLE: frozenset[JourneyState] = frozenset(
-    s for (s, e) in JOURNEY if e is _E.PARKED
-)
+RESUMABLE: frozenset[JourneyState] = frozenset(s for (s, e) in JOURNEY if e is _E.PARKED)
 
 
 def next_journey_state(

@@ -7,7 +7,8 @@ Every adapter maps what it meets onto these in one place; the runner turns them 
     │   └── AlreadyPosted  the voucher's reference is taken: fetch what stands there and compare
     ├── TryLater         they could not now; nothing was done
     │   ├── SlowDown     429: nothing was done, wait `retry_after` seconds
-    │   └── AccessDenied our keys or privileges: a person mends them, nothing is wrong with the request
+    │   └── Unavailable  nobody is served there now: leave them alone for this run
+    │       └── AccessDenied our keys or privileges: a person mends them, nothing is wrong with the request
     └── UnknownOutcome   we cannot know whether it was done: ask, never repeat blindly
 """
 
@@ -51,7 +52,14 @@ class SlowDown(TryLater):
     kind = "slow_down"
 
 
-class AccessDenied(TryLater):
+class Unavailable(TryLater):
+    """Nobody answers there, or nobody is served: every request would meet the same now, so no more are sent in this
+    run. Never held against a debtor."""
+
+    kind = "unavailable"
+
+
+class AccessDenied(Unavailable):
     """They do not let us in: keys, tokens or privileges. Nothing was done, no request is at fault, and asking again at
     once is pointless: a person mends our access, and the same request works then."""
 

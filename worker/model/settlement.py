@@ -41,9 +41,9 @@ class SourceFormat(StrEnum):
 class BankPayment:
     """One credit, or a reversal of one, on a factor account as a bank file states it.
 
-    `amount` is signed: negative for a reversal or a credit note line. `kid` is the text as given, empty when none; it is
-    validated by whoever matches. `position` names the place in the file (line or path) for a person. `fingerprint` is
-    the same for the same transaction in any file; true twins in one file share it and differ in `occurrence` (1, 2, …).
+    `amount` is signed: negative for a reversal or a credit note line. `kid` is the text as given, empty when none; it
+    is validated by whoever matches. `position` names the place in the file (line or path) for a person. `fingerprint`
+    is the same for the same transaction in any file; true twins in a file differ in `occurrence` (1, 2, …).
     """
 
     account: str
@@ -63,7 +63,7 @@ class BankPayment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedEvent:
-    """One line of the factor's ledger feed. `event_id` is the factor's own and unique; sending it again is no new event.
+    """One line of the factor's ledger feed. `event_id` is the factor's own and unique: sent again, it is no new event.
 
     `amount` is positive unless the kind is balance_change, where it is signed; None where the kind has no amount.
     """

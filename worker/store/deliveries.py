@@ -22,9 +22,21 @@ from worker.model.journey import (
 )
 from worker.model.parked import ParkedReason
 from worker.store import moves
+from worker.store.attempts import add_attempt
 from worker.store.database import Database
 from worker.store.rows import DeliveryRow, InvoiceRow
-from worker.store.tables import attempts, decisions, deliveries, invoices, postbacks
+from worker.store.tables import decisions, deliveries, invoices, postbacks
+
+# What the ERP will not hear of is still the debtor's invoice: its deliveries go on.
+_DELIVERED_WHILE_PARKED = ParkedReason.POSTBACK_REFUSED
+
+
+def _goes_on() -> ColumnElement[bool]:
+    return or_(
+        invoices.c.state.not_in([JourneyState.PARKED, JourneyState.WITHDRAWN]),
+        invoices.c.parked_reason == _DELIVERED_WHILE_PARKED,
+    )
+
 
 LEASE = timedelta(minutes=10)  # longer than any call's own time-outs together
 # Who looks for work takes what nobody else holds, together with its invoice (locks are taken invoice first, see moves).
@@ -40,7 +52,7 @@ def claim_ready(db: Database, *, client: str, channels: Sequence[Channel], now: 
                 .join(invoices, invoices.c.id == deliveries.c.invoice_id)
                 .where(
                     invoices.c.client == client,
-                    invoices.c.state.not_in([JourneyState.PARKED, JourneyState.WITHDRAWN]),
+                    _goes_on(),
                     deliveries.c.state == DeliveryState.READY,
                     deliveries.c.due_at <= now,
                     deliveries.c.channel.in_([str(c) for c in channels]),
@@ -80,7 +92,7 @@ def claim_to_ask(db: Database, *, client: str, now: datetime, skip: set[int]) ->
                 .join(invoices, invoices.c.id == deliveries.c.invoice_id)
                 .where(
                     invoices.c.client == client,
-                    invoices.c.state.not_in([JourneyState.PARKED, JourneyState.WITHDRAWN]),
+                    _goes_on(),
                     or_(
                         deliveries.c.state == DeliveryState.UNKNOWN,
                         and_(deliveries.c.state == DeliveryState.HANDED_OVER, deliveries.c.channel == Channel.EHF),
@@ -134,35 +146,6 @@ def recover(db: Database, *, client: str, now: datetime) -> int:
                 lease_until=None,
             )
         return len(rows)
-
-
-def add_attempt(
-    tx: Connection,
-    *,
-    subject: str,
-    subject_id: int,
-    fence: int,
-    act: str,
-    started_at: datetime,
-    ended_at: datetime,
-    outcome: str,
-    vendor_reference: str,
-    answer: str,
-) -> None:
-    """Adds the row that says what one try came to."""
-    tx.execute(
-        insert(attempts).values(
-            subject=subject,
-            subject_id=subject_id,
-            fence=fence,
-            act=act,
-            started_at=started_at,
-            ended_at=ended_at,
-            outcome=outcome,
-            vendor_reference=vendor_reference,
-            answer=answer[:2000],
-        )
-    )
 
 
 def record(
@@ -316,7 +299,7 @@ def _with_invoices(db: Database, client: str, *where: ColumnElement[bool]) -> li
             .join(invoices, invoices.c.id == deliveries.c.invoice_id)
             .where(
                 invoices.c.client == client,
-                invoices.c.state.not_in([JourneyState.PARKED, JourneyState.WITHDRAWN]),
+                _goes_on(),
                 *where,
             )
             .order_by(deliveries.c.id)

@@ -9,8 +9,9 @@ from sqlalchemy import or_, select, update
 from worker.model.journey import DeliveryState, IllegalTransition, JourneyEvent, JourneyState
 from worker.model.parked import ParkedReason
 from worker.store import moves
+from worker.store.attempts import add_attempt
 from worker.store.database import Database
-from worker.store.deliveries import LEASE, add_attempt
+from worker.store.deliveries import LEASE
 from worker.store.rows import DeliveryRow, PostbackRow
 from worker.store.tables import deliveries, invoices, postbacks
 

@@ -22,7 +22,7 @@ from worker.adapters.mail.translate import (
     verdict,
     without_addresses,
 )
-from worker.model.outcomes import Refused, TryLater, UnknownOutcome
+from worker.model.outcomes import AccessDenied, Refused, TryLater, Unavailable, UnknownOutcome
 from worker.ports import Mailer, OutboundMail
 
 Security = Literal["none", "starttls", "tls"]
@@ -95,15 +95,15 @@ class SmtpServer:
                 await client.login(self._user, self._password)
         except aiosmtplib.SMTPAuthenticationError as error:
             client.close()
-            raise TryLater("mail server: log-in refused, check user and password", answer=str(error.code)) from None
+            raise AccessDenied("mail server: log-in refused, check user and password", answer=str(error.code)) from None
         except aiosmtplib.SMTPResponseException as error:
             client.close()
             answer = str(Reply(error.code, error.message))
-            raise TryLater(f"mail server: not ready ({error.code})", answer=answer) from None
+            raise Unavailable(f"mail server: not ready ({error.code})", answer=answer) from None
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             client.close()
             reason = without_addresses(str(error)) or type(error).__name__
-            raise TryLater(f"mail server: no connection ({reason})") from error
+            raise Unavailable(f"mail server: no connection ({reason})") from error
         return client
 
 

@@ -9,7 +9,7 @@ from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
 from email.utils import format_datetime
 
-from worker.model.outcomes import OutsideError, Refused, TryLater
+from worker.model.outcomes import AccessDenied, OutsideError, Refused, TryLater
 from worker.ports import OutboundMail
 
 _MESSAGE_ID = re.compile(r"<[^<>@\s]+@[^<>@\s]+>")
@@ -81,7 +81,9 @@ def verdict(reply: Reply, *, about: str) -> OutsideError:
     """The error a reply that is not a yes stands for: 5xx is final, everything else may be better later."""
     message = f"mail server said no to {about}: {reply.code}"
     # 530/534/535/538: it wants another log-in (RFC 4954). That is our setting, not a verdict on the message.
-    if 500 <= reply.code < 600 and reply.code not in (530, 534, 535, 538):
+    if reply.code in (530, 534, 535, 538):
+        return AccessDenied(message, answer=str(reply))
+    if 500 <= reply.code < 600:
         return Refused(message, answer=str(reply))
     return TryLater(message, answer=str(reply))
 
@@ -91,6 +93,8 @@ def none_accepted(replies: dict[int, Reply]) -> OutsideError:
     answer = describe(replies)
     verdicts = [verdict(reply, about=f"recipient {index}") for index, reply in replies.items()]
     for error in verdicts:
+        if isinstance(error, AccessDenied):
+            return AccessDenied(error.message, answer=answer)
         if not isinstance(error, Refused):
             return TryLater(error.message, answer=answer)
     return Refused(verdicts[0].message, answer=answer)
@@ -116,7 +120,7 @@ def _address(field: str, text: str) -> str:
     """The address, its domain in ASCII form (RFC 5891)."""
     _header_safe(field, text)
     local, at, domain = text.rpartition("@")
-    if not (local and at and domain) or any(c in text for c in " <>,;\"()[]\\"):
+    if not (local and at and domain) or any(c in text for c in ' <>,;"()[]\\'):
         raise Refused(f"mail: {field} is not an e-mail address")
     try:
         return f"{local}@{domain.encode('idna').decode('ascii')}"

@@ -11,7 +11,7 @@ from typing import cast
 import asyncssh
 
 from worker.adapters.print_house.manifest import FETCHED, LetterTerms, check, manifest, same_job
-from worker.model.outcomes import OutsideError, Refused, TryLater, UnknownOutcome
+from worker.model.outcomes import AccessDenied, OutsideError, Refused, TryLater, Unavailable, UnknownOutcome
 from worker.ports import PrintJob
 
 _TERMS = LetterTerms()
@@ -89,14 +89,14 @@ class SftpPrintHouse:
             sound = isinstance(error, Refused)
             raise
         except asyncssh.HostKeyNotVerifiable as error:
-            raise TryLater("print house: the host key is not the one that was agreed; nothing was sent") from error
+            raise AccessDenied("print house: the host key is not the one that was agreed; nothing was sent") from error
         except asyncssh.PermissionDenied as error:
-            raise TryLater("print house: log-in refused, check user and key") from error
+            raise AccessDenied("print house: log-in refused, check user and key") from error
         except asyncssh.SFTPError as error:
-            raise TryLater(f"print house: {_words(error)}", answer=_words(error)) from error
+            raise Unavailable(f"print house: {_words(error)}", answer=_words(error)) from error
         except (asyncssh.Error, OSError, EOFError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
-            raise TryLater(f"print house: no connection ({reason})") from error
+            raise Unavailable(f"print house: no connection ({reason})") from error
         finally:
             if not sound:
                 await self._close()
@@ -112,7 +112,7 @@ class SftpPrintHouse:
         try:
             key = asyncssh.read_private_key(self._key_path)
         except (OSError, asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
-            raise TryLater("print house: our private key cannot be read") from error
+            raise AccessDenied("print house: our private key cannot be read") from error
         async with asyncio.timeout(self._timeout):
             self._connection = await asyncssh.connect(
                 self._host,

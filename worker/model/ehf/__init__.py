@@ -1,8 +1,8 @@
 """EHF, that is Peppol BIS Billing 3.0: its identifiers, and reading a document whoever made it.
 
-    parse.py   bytes of unknown origin → a tree, or a refusal
-    read.py    tree → model.document.Document
-    totals.py  do the document's own sums agree
+parse.py   bytes of unknown origin → a tree, or a refusal
+read.py    tree → model.document.Document
+totals.py  do the document's own sums agree
 """
 
 from worker.model.ehf.ids import (

@@ -1,0 +1,38 @@
+"""Attempts: one row a try, only ever added to."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, insert
+
+from worker.store.tables import attempts
+
+
+def add_attempt(
+    tx: Connection,
+    *,
+    subject: str,
+    subject_id: int,
+    fence: int,
+    act: str,
+    started_at: datetime,
+    ended_at: datetime,
+    outcome: str,
+    vendor_reference: str,
+    answer: str,
+) -> None:
+    """Adds the row that says what one try came to."""
+    tx.execute(
+        insert(attempts).values(
+            subject=subject,
+            subject_id=subject_id,
+            fence=fence,
+            act=act,
+            started_at=started_at,
+            ended_at=ended_at,
+            outcome=outcome,
+            vendor_reference=vendor_reference,
+            answer=answer[:2000],
+        )
+    )
