@@ -294,7 +294,7 @@ async def trouble_of(house: PrintHouse) -> OutsideError:
 async def test_a_wrong_host_key_stops_everything(sftp: Place) -> None:
     other = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
     error = await trouble_of(SftpPrintHouse(**{**sftp.settings, "known_host_key": other}))
-    assert type(error) is TryLater
+    assert isinstance(error, TryLater)
     assert "host key" in error.message
     assert names(sftp.folder) == []
 
@@ -317,10 +317,10 @@ async def test_a_wrong_or_missing_private_key_is_try_later(sftp: Place, tmp_path
     wrong = tmp_path / "wrong"
     wrong.write_bytes(asyncssh.generate_private_key("ssh-ed25519").export_private_key())
     error = await trouble_of(SftpPrintHouse(**{**sftp.settings, "key_path": wrong}))
-    assert type(error) is TryLater
+    assert isinstance(error, TryLater)
     assert "log-in" in error.message
     error = await trouble_of(SftpPrintHouse(**{**sftp.settings, "key_path": tmp_path / "nowhere"}))
-    assert type(error) is TryLater
+    assert isinstance(error, TryLater)
     assert "private key" in error.message
 
 
@@ -329,7 +329,7 @@ async def test_nobody_listening_is_try_later(sftp: Place) -> None:
     port = server.sockets[0].getsockname()[1]
     server.close()
     error = await trouble_of(SftpPrintHouse(**{**sftp.settings, "port": port}))
-    assert type(error) is TryLater
+    assert isinstance(error, TryLater)
 
 
 async def test_a_server_that_says_nothing_is_try_later(sftp: Place) -> None:
@@ -337,7 +337,7 @@ async def test_a_server_that_says_nothing_is_try_later(sftp: Place) -> None:
     port = server.sockets[0].getsockname()[1]
     error = await trouble_of(SftpPrintHouse(**{**sftp.settings, "port": port, "timeout": 0.5}))
     server.close()
-    assert type(error) is TryLater
+    assert isinstance(error, TryLater)
 
 
 async def test_their_disk_full_is_try_later_and_the_next_try_finishes(sftp: Place) -> None:
@@ -352,7 +352,7 @@ async def test_their_disk_full_is_try_later_and_the_next_try_finishes(sftp: Plac
 
 async def test_a_folder_that_is_not_there_is_try_later(sftp: Place) -> None:
     error = await trouble_of(SftpPrintHouse(**{**sftp.settings, "remote_dir": "nowhere"}))
-    assert type(error) is TryLater
+    assert isinstance(error, TryLater)
 
 
 async def test_cut_while_writing_is_safe_to_repeat_on_a_new_connection(sftp: Place) -> None:
