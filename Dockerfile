@@ -3,7 +3,7 @@
 ARG BASE=python:3.13-slim-bookworm
 
 FROM ${BASE} AS build
-# Further parts to install, see [project.optional-dependencies]; empty for none.
+# Further parts to install: "--extra postgres --extra rules" for the official rules too (docs/rules.md); empty for none.
 ARG EXTRAS="--extra postgres"
 # true where the machine's own certificate authorities are to be believed.
 ARG UV_SYSTEM_CERTS=false
