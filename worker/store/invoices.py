@@ -221,3 +221,9 @@ def note_decision(db: Database, invoice_id: int, *, reason: str, considered: lis
     """Records a decision that chose no channel."""
     with db.begin() as tx:
         tx.execute(insert(decisions).values(invoice_id=invoice_id, at=now, reason=reason, considered=considered))
+
+
+def note_event(db: Database, invoice_id: int, event: str, *, detail: str, now: datetime) -> None:
+    """Adds a line to the invoice's story that moves nothing."""
+    with db.begin() as tx:
+        moves.add_event(tx, invoice_id, event, now=now, detail=detail)

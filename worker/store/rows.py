@@ -83,8 +83,9 @@ class DeliveryRow(_FromRow):
 class PostbackRow(_FromRow):
     id: int
     invoice_id: int
-    delivery_id: int
+    delivery_id: int | None
     kind: str
+    status: str
     state: str
     due_at: datetime
     attempts: int
@@ -142,3 +143,53 @@ class SlotRow(_FromRow):
     started_at: datetime
     ended_at: datetime | None
     summary: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemRow(_FromRow):
+    """One payment or event of the settlement."""
+
+    id: int
+    file_id: int
+    source_key: str
+    position: str
+    part_of: int | None
+    kind: str
+    client: str | None
+    invoice_id: int | None
+    event_date: date
+    amount_minor: int | None
+    currency: str | None
+    facts: dict[str, Any]
+    state: str
+    reason: str | None
+    note: str
+    decided_at: datetime | None
+    created_at: datetime
+
+    @property
+    def amount(self) -> Money | None:
+        if self.amount_minor is None or self.currency is None:
+            return None
+        return Money(self.amount_minor, self.currency)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoucherRow(_FromRow):
+    id: int
+    client: str
+    reference: str
+    kind: str
+    date: date
+    content: dict[str, Any]
+    state: str
+    reversal_of: int | None
+    erp_id: str | None
+    erp_number: str | None
+    answer: str
+    due_at: datetime
+    attempts: int
+    lease_until: datetime | None
+    fence: int
+    created_at: datetime
+    posted_at: datetime | None

@@ -233,8 +233,9 @@ postbacks = Table(
     metadata,
     Column("id", _Id, primary_key=True, autoincrement=True),
     Column("invoice_id", _Id, ForeignKey("invoices.id"), nullable=False),
-    Column("delivery_id", _Id, ForeignKey("deliveries.id"), nullable=False, unique=True),
+    Column("delivery_id", _Id, ForeignKey("deliveries.id"), unique=True),  # empty: a word about the settlement
     Column("kind", String(16), nullable=False),  # delivered | status
+    Column("status", String(16), nullable=False, server_default="delivered"),  # ports.FactoringStatus
     Column("state", String(16), nullable=False),  # ready | sending | unknown | done | folded | refused
     Column("due_at", UtcTime, nullable=False),
     Column("attempts", Integer, nullable=False, server_default="0"),
@@ -259,4 +260,77 @@ slots = Table(
     Column("started_at", UtcTime, nullable=False),
     Column("ended_at", UtcTime),
     Column("summary", JSON),
+)
+
+settlement_files = Table(
+    "settlement_files",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("name", String(200), nullable=False),
+    Column("sha256", String(64), nullable=False, unique=True),
+    Column("format", String(16)),
+    Column("identity", String(200)),
+    Column("state", String(16), nullable=False),  # taken | quarantined
+    Column("reason", AnyText, nullable=False, server_default=""),
+    Column("line", String(200), nullable=False, server_default=""),
+    Column("items", Integer, nullable=False, server_default="0"),
+    Column("known_items", Integer, nullable=False, server_default="0"),  # had been taken from another file
+    Column("received_at", UtcTime, nullable=False),
+)
+
+# One row a payment or event, taken once whatever file it comes in: `source_key` is the feed's event id, or fingerprint
+# and occurrence of a bank transaction.
+settlement_items = Table(
+    "settlement_items",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("file_id", _Id, ForeignKey("settlement_files.id"), nullable=False),
+    Column("source_key", String(100), nullable=False, unique=True),
+    Column("position", String(100), nullable=False, server_default=""),
+    Column("part_of", _Id),  # the item this one was split from
+    Column("kind", String(32), nullable=False),
+    Column("client", AnyWord(64)),
+    Column("invoice_id", _Id, ForeignKey("invoices.id")),
+    Column("event_date", Date, nullable=False),
+    Column("amount_minor", BigInteger),
+    Column("currency", String(3)),
+    Column("facts", JSON, nullable=False),  # the payment or event as read
+    Column("state", String(16), nullable=False),  # new | matched | waiting | ignored | booked | told
+    Column("reason", String(40)),
+    Column("note", AnyText, nullable=False, server_default=""),
+    Column("decided_at", UtcTime),
+    Column("created_at", UtcTime, nullable=False),
+    Index(None, "client", "state"),
+    Index(None, "invoice_id"),
+)
+
+vouchers = Table(
+    "vouchers",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("client", AnyWord(64), nullable=False),
+    Column("reference", String(50), nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("date", Date, nullable=False),
+    Column("content", JSON, nullable=False),  # model.voucher.Voucher
+    Column("state", String(16), nullable=False),  # ready | sending | unknown | posted | refused | reversed
+    Column("reversal_of", _Id),
+    Column("erp_id", AnyWord(64)),
+    Column("erp_number", String(32)),
+    Column("answer", AnyText, nullable=False, server_default=""),
+    Column("due_at", UtcTime, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("lease_until", UtcTime),
+    Column("fence", Integer, nullable=False, server_default="0"),
+    Column("created_at", UtcTime, nullable=False),
+    Column("posted_at", UtcTime),
+    UniqueConstraint("client", "reference"),
+    Index(None, "client", "state"),
+)
+
+voucher_items = Table(
+    "voucher_items",
+    metadata,
+    Column("voucher_id", _Id, ForeignKey("vouchers.id"), primary_key=True),
+    Column("item_id", _Id, ForeignKey("settlement_items.id"), primary_key=True),
 )

@@ -1,0 +1,176 @@
+"""Posting: each voucher once. Unsure whether it got through, ask by its reference before anything else."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from worker.model.outcomes import AlreadyPosted, OutsideError, Refused, TryLater, UnknownOutcome
+from worker.model.voucher import AccountKind, Voucher, VoucherAccount
+from worker.ports import PostedVoucher, VoucherBook
+from worker.settlement.making import on_open_date
+from worker.store import vouchers
+from worker.store.database import Database
+from worker.store.rows import VoucherRow
+from worker.support.clock import Clock, oslo_date
+from worker.support.halt import Halt
+from worker.support.log import bound, get_logger
+from worker.support.summary import Summary
+
+AGAIN = timedelta(minutes=15)
+
+
+async def run(*, clock: Clock, client: str, db: Database, book: VoucherBook, halt: Halt) -> Summary:
+    """Posts every voucher that is due. Nothing is posted while an account the vouchers need is missing or closed."""
+    log, summary = get_logger(), Summary()
+    waiting = vouchers.of_client(db, client=client, states=["ready", "unknown", "sending"])
+    if not waiting:
+        return summary
+    try:
+        closed = await missing_accounts(book, _accounts_of(waiting))
+        lock_date = await book.lock_date()
+    except OutsideError as error:
+        log.error("voucher.accounts_unknown", outcome=error.kind, message=error.message)
+        summary.count("trouble")
+        return summary
+    if closed:
+        log.error("voucher.account_closed", fault=sorted(closed))
+        summary.count("trouble")
+        return summary
+    tried: set[int] = set()
+    while not halt.called:
+        row = vouchers.claim(db, client=client, now=clock.now(), skip=tried)
+        if row is None:
+            break
+        tried.add(row.id)
+        with bound(attempt=row.attempts):
+            summary.count(await _Posting(clock, db, book, row, lock_date).post())
+    return summary
+
+
+async def missing_accounts(book: VoucherBook, wanted: set[VoucherAccount]) -> set[str]:
+    """Numbers of those accounts that do not exist in the ERP or are not active, with what they are."""
+    found = await book.accounts(wanted=sorted(wanted, key=lambda account: (account.kind, account.number)))
+    return {
+        f"{account.kind} {account.number} {'is closed' if account in found else 'does not exist'}"
+        for account in wanted
+        if account not in found or not found[account].active
+    }
+
+
+def _accounts_of(rows: list[VoucherRow]) -> set[VoucherAccount]:
+    # Debtors are not asked about: a customer number comes from the ERP itself with the invoice.
+    return {
+        line.account
+        for row in rows
+        for line in vouchers.voucher_of(row).lines
+        if line.account.kind is not AccountKind.CUSTOMER
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Posting:
+    clock: Clock
+    db: Database
+    book: VoucherBook
+    row: VoucherRow
+    lock_date: date | None
+
+    async def post(self) -> str:
+        """One voucher from claim to record. Returns the outcome as a word for the summary."""
+        started = self.clock.now()
+        voucher = self._dated()
+        if self.row.state == "unknown":
+            try:
+                found = await self._find(voucher)
+            except OutsideError as error:
+                return self._write("unknown", "ask", started, error.kind, error.message, again=True)
+            if found is not None:
+                return self._same(voucher, found, started)
+        try:
+            posted = await self.book.post(voucher=voucher)
+        except AlreadyPosted as error:
+            return await self._compare(voucher, started, error)
+        except Refused as error:
+            return self._write("refused", "send", started, error.kind, f"{error.message}: {error.answer}")
+        except TryLater as error:
+            return self._write("ready", "send", started, error.kind, error.message, again=True)
+        except UnknownOutcome as error:
+            return await self._compare(voucher, started, error)
+        await self._close_items(voucher)
+        return self._write("posted", "send", started, "posted", posted=posted)
+
+    def _dated(self) -> Voucher:
+        written = vouchers.voucher_of(self.row)
+        today = oslo_date(self.clock.now())
+        first_open = max(today, self.lock_date + timedelta(days=1)) if self.lock_date else today
+        on, description = on_open_date(written, self.lock_date, first_open)
+        return vouchers.voucher_of(self.row, on=on, description=description)
+
+    async def _find(self, voucher: Voucher) -> PostedVoucher | None:
+        return await self.book.find(kind=voucher.kind, reference=voucher.reference, date=voucher.date)
+
+    async def _compare(self, voucher: Voucher, started: datetime, error: OutsideError) -> str:
+        """Ask at once what stands under the reference; what cannot be settled now is asked about at the next run."""
+        try:
+            found = await self._find(voucher)
+        except OutsideError:
+            return self._write("unknown", "send", started, error.kind, error.message, again=True)
+        if found is None:
+            state = "refused" if isinstance(error, AlreadyPosted) else "ready"
+            return self._write(state, "ask", started, "never_arrived", error.message, again=True)
+        return self._same(voucher, found, started)
+
+    def _same(self, voucher: Voucher, found: PostedVoucher, started: datetime) -> str:
+        ours = Counter((line.account.number, line.amount.minor) for line in voucher.lines)
+        theirs = Counter((number, amount.minor) for number, amount in found.lines)
+        if ours != theirs:
+            return self._write(
+                "refused", "ask", started, "another_voucher", "another voucher stands under our reference"
+            )
+        return self._write("posted", "ask", started, "already_posted", posted=found)
+
+    async def _close_items(self, voucher: Voucher) -> None:
+        """Where the ERP did not settle the invoice by its number, open items of opposite amount are matched."""
+        for line in voucher.lines:
+            if line.account.kind is not AccountKind.CUSTOMER or not line.invoice_number:
+                continue
+            try:
+                items = await self.book.open_items(customer_code=line.account.number)
+                owed = [i for i in items if i.document_number == line.invoice_number and i.balance.minor > 0]
+                invoice = owed[0] if owed else None
+                ours = next((i for i in items if i.balance == line.amount and line.amount.minor < 0), None)
+                if invoice is not None and ours is not None and invoice.balance == -ours.balance:
+                    await self.book.match(entry_ids=[invoice.entry_id, ours.entry_id], on=voucher.date)
+            except OutsideError as error:
+                # The voucher stands; an open item is an accountant's matter and shows in the balance report.
+                get_logger().warning("voucher.item_left_open", outcome=error.kind, message=error.message)
+
+    def _write(
+        self,
+        state: str,
+        act: str,
+        started: datetime,
+        outcome: str,
+        answer: str = "",
+        *,
+        posted: PostedVoucher | None = None,
+        again: bool = False,
+    ) -> str:
+        log, now = get_logger(), self.clock.now()
+        vouchers.record(
+            self.db,
+            self.row,
+            state=state,
+            act=act,
+            started_at=started,
+            now=now,
+            outcome=outcome,
+            answer=answer,
+            erp_id=posted.erp_id if posted else None,
+            erp_number=posted.number if posted else None,
+            due_at=now + AGAIN if again else None,
+        )
+        (log.info if state == "posted" else log.warning)("voucher.attempted", kind=self.row.kind, outcome=outcome)
+        return f"voucher_{outcome}"
