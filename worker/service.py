@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from datetime import date, datetime, time, timedelta
 
 import uvicorn
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -26,6 +28,8 @@ from worker.support.summary import Summary
 from worker.wiring import House, build_house, stamping_config
 
 DRAIN_SECONDS = 50.0  # inside a container's usual 60 s grace
+CANCEL_SECONDS = 2.0
+LOOK_AGAIN = timedelta(minutes=10)
 
 
 def load_all_clients(settings: WorkerSettings) -> tuple[list[ClientFile], list[SettingsError]]:
@@ -120,46 +124,66 @@ class _Server(uvicorn.Server):
 
 
 async def run_service(settings: WorkerSettings, clock: Clock | None = None) -> int:
-    """Runs until SIGTERM or SIGINT, then lets the work in hand finish. Returns the exit code."""
+    """Runs until SIGTERM or SIGINT, then lets the work in hand finish. Returns the exit code.
+
+    The portal's port is taken before anything else: a second worker on it, or a wrong address, begins no work at all.
+    """
+    host, port = settings.portal_host, settings.portal_port
+    try:
+        door = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        get_logger().error("portal.cannot_listen", host=host, port=port, message=error.strerror or "")
+        return 1
+    with door:
+        return await _run(settings, clock or SystemClock(), door)
+
+
+async def _run(settings: WorkerSettings, clock: Clock, door: socket.socket) -> int:
     log = get_logger()
-    house = build_house(settings, clock or SystemClock())
+    house = build_house(settings, clock)
     owner, stop, wake = owner_name(), asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop, stop, wake)
     server = portal_server(house, host=settings.portal_host, port=settings.portal_port)
-    serving = asyncio.create_task(server.serve())
+    serving = asyncio.create_task(server.serve(sockets=[door]))
     scheduler = _clock(wake)
     scheduler.start()
     wake.set()  # what came due while we were down
     log.info("rules.used", message=house.rules.describe())
-    log.info("worker.started", owner=owner, environment=settings.environment, port=settings.portal_port)
+    log.info("worker.started", owner=owner, environment=settings.environment, port=door.getsockname()[1])
     working = asyncio.create_task(_work(house, settings, wake, stop, owner))
     stopping = asyncio.create_task(stop.wait())
     code = 0
     try:
         await asyncio.wait({serving, working, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if not stop.is_set():
-            code = 1
-            failed = working if working.done() else serving
-            log.error("worker.failed", exc_info=None if failed.cancelled() else failed.exception())
+            code = 1  # whichever it was, it has not been told to end
+            log.error("worker.failed", exc_info=_failure(working) or _failure(serving))
             _stop(stop, wake)
         house.halt.call()
         log.info("worker.stopping", seconds=DRAIN_SECONDS)
         scheduler.shutdown(wait=False)
-        _, unfinished = await asyncio.wait({working}, timeout=DRAIN_SECONDS)
-        if unfinished:
+        await asyncio.wait({working}, timeout=DRAIN_SECONDS)
+        if not working.done():
             # Its leases run out and the next worker asks the counterparties what became of it.
             log.error("worker.drain_timeout", seconds=DRAIN_SECONDS)
             working.cancel()
+            await asyncio.wait({working}, timeout=CANCEL_SECONDS)  # it gives its slots back while the store is open
+        elif code == 0 and _failure(working) is not None:
+            code = 1
+            log.error("worker.failed", exc_info=_failure(working))
     finally:
         stopping.cancel()
         server.should_exit = True
-        with suppress(asyncio.CancelledError, SystemExit):
-            await serving
+        await asyncio.wait({serving})
         await house.aclose()
     log.info("worker.stopped")
     return code
+
+
+def _failure(task: asyncio.Task[None]) -> BaseException | None:
+    return task.exception() if task.done() and not task.cancelled() else None
 
 
 def _stop(stop: asyncio.Event, wake: asyncio.Event) -> None:
@@ -173,12 +197,22 @@ def _clock(wake: asyncio.Event) -> AsyncIOScheduler:
     scheduler = AsyncIOScheduler(
         timezone=OSLO, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
     )
-    for job in TIMETABLE:
-        for at in job.times:
-            scheduler.add_job(
-                wake.set, CronTrigger(day_of_week="mon-fri", hour=at.hour, minute=at.minute, timezone=OSLO)
-            )
+
+    async def ring() -> None:  # a coroutine, because plain functions are called in a thread and an Event must not be
+        wake.set()
+
+    for at in sorted({at for job in TIMETABLE for at in job.times} | set(_late_looks())):
+        scheduler.add_job(ring, CronTrigger(day_of_week="mon-fri", hour=at.hour, minute=at.minute, timezone=OSLO))
     return scheduler
+
+
+def _late_looks() -> list[time]:
+    """From the last slot until just after the last window: a run whose worker died is taken over, or reported missed,
+    the same evening."""
+    day = date.min
+    last = max(datetime.combine(day, at) for job in TIMETABLE for at in job.times)
+    end = max(datetime.combine(day, job.times[-1]) + job.window for job in TIMETABLE)
+    return [(last + step * LOOK_AGAIN).time() for step in range(1, (end - last) // LOOK_AGAIN + 2)]
 
 
 async def _work(house: House, settings: WorkerSettings, wake: asyncio.Event, stop: asyncio.Event, owner: str) -> None:
@@ -195,6 +229,8 @@ async def _work(house: House, settings: WorkerSettings, wake: asyncio.Event, sto
                 log.info("day.closed", now=now.isoformat())
             closed = oslo_date(now)
             continue
+        if not any(due.in_time for due in due_today(now)):
+            log.info("day.nothing_due", now=now.isoformat())
         clients, bad = await asyncio.to_thread(load_all_clients, settings)
         log_broken(bad)
         await tick(house, clients, owner=owner)
