@@ -174,6 +174,7 @@ class CamtEntry:
     batch: str = ""
     currency: str = "NOK"
     more: str = ""
+    code: str = "VCOM"
 
     @property
     def total(self) -> Decimal:
@@ -186,7 +187,8 @@ class CamtEntry:
         return (
             f'<Ntry><NtryRef>1</NtryRef><Amt Ccy="{self.currency}">{self.total}</Amt>'
             f"<CdtDbtInd>{self.indicator}</CdtDbtInd>{self.more}<Sts>{status}</Sts><BookgDt>{self.booked}</BookgDt>"
-            f"{_if('AcctSvcrRef', self.reference)}"
+            f"{_if('AcctSvcrRef', self.reference)}<BkTxCd><Domn><Cd>PMNT</Cd><Fmly><Cd>RCDT</Cd>"
+            f"<SubFmlyCd>{self.code}</SubFmlyCd></Fmly></Domn></BkTxCd>"
             + (f"<NtryDtls>\n{details}\n</NtryDtls>" if details else "")
             + "</Ntry>\n"
         )

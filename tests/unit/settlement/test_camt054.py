@@ -187,12 +187,24 @@ def test_an_entry_without_details_is_one_transaction(version: str) -> None:
         ("DBIT", "<RvslInd>true</RvslInd>", -100, True),
         ("DBIT", "", -100, True),
         ("CRDT", "<RvslInd>true</RvslInd>", 100, True),
-        ("CRDT", "<BkTxCd><Domn><Fmly><SubFmlyCd>RRTN</SubFmlyCd></Fmly></Domn></BkTxCd>", 100, True),
+        ("DBIT", "RRTN", -100, True),
+        ("CRDT", "RRTN", 100, True),
     ],
 )
 def test_reversals(indicator: str, more: str, minor: int, reversal: bool) -> None:
-    payment = one(CamtEntry([CamtTransaction("1.00")], indicator=indicator, more=more))
+    code, more = ("RRTN", "") if more == "RRTN" else ("VCOM", more)
+    payment = one(CamtEntry([CamtTransaction("1.00")], indicator=indicator, more=more, code=code))
     assert (payment.amount.minor, payment.reversal) == (minor, reversal)
+
+
+def test_a_transaction_sent_back_is_a_reversal() -> None:
+    returned = CamtTransaction("1.00", detail="<RtrInf><Rsn><Cd>AC04</Cd></Rsn></RtrInf>")
+    assert [
+        p.reversal for p in reading(CamtFile([CamtEntry([CamtTransaction("2.00"), returned])]).render()).payments
+    ] == [
+        False,
+        True,
+    ]
 
 
 def test_a_transaction_may_go_the_other_way_than_its_entry() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -30,21 +31,28 @@ def children_of(element: XmlElement | None, *names: str) -> dict[str, XmlElement
     found: dict[str, XmlElement] = {}
     if element is None:
         return found
-    cut = element.tag.index("}") + 1
-    namespace = element.tag[:cut]
+    wanted = _wanted(element.tag, names)
     for child in element:
-        tag = child.tag
-        name = tag[cut:]
-        if name in names and tag.startswith(namespace):
+        name = wanted.get(child.tag)
+        if name is not None:
             if name in found:
                 raise Fault(f"{name} stands twice")
             found[name] = child
     return found
 
 
+@lru_cache(maxsize=256)
+def _wanted(parent: str, names: tuple[str, ...]) -> dict[str, str]:
+    """Full names to short ones, in the parent's namespace. Made once: a file asks a few questions a million times."""
+    namespace = parent[: parent.index("}") + 1]
+    return {namespace + name: name for name in names}
+
+
 def child_of(element: XmlElement | None, *path: str) -> XmlElement | None:
     """The one element down the path, or None."""
     for name in path:
+        if element is None:
+            return None
         element = children_of(element, name).get(name)
     return element
 
