@@ -16,6 +16,7 @@ XmlElement = Any
 
 # Others are not used by banks, and some (UTF-7) are read differently by different parsers.
 _ENCODINGS: Final = frozenset({"utf-8", "utf8", "us-ascii", "iso-8859-1", "iso-8859-15", "windows-1252"})
+_DOCTYPE: Final = "the XML has a DOCTYPE, which no bank sends and which is never read"
 
 
 class _RootReached(Exception):
@@ -30,7 +31,7 @@ def root_name(content: bytes) -> str:
     name = ""
 
     def doctype(*_: object) -> None:
-        raise FileRefused("the XML has a DOCTYPE, which no bank sends and which is never read")
+        raise FileRefused(_DOCTYPE)
 
     def declaration(_version: str, encoding: str | None, _standalone: int) -> None:
         if encoding and encoding.lower() not in _ENCODINGS:
@@ -69,12 +70,16 @@ def elements(content: bytes, tags: tuple[str, ...]) -> Iterator[XmlElement]:
         dtd_validation=False,
         attribute_defaults=False,
         no_network=True,
+        resolve_entities=False,
         huge_tree=False,
         remove_comments=True,
         remove_pis=True,
     )
     try:
-        for _, element in stream:
+        for number, (_, element) in enumerate(stream):
+            # root_name has refused it already, unless the two parsers should ever differ on a prolog.
+            if number == 0 and element.getroottree().docinfo.internalDTD is not None:
+                raise FileRefused(_DOCTYPE)
             yield element
             # The last of a row stays, emptied: libxml2 still stands on it.
             before = element.getprevious()
