@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
-from collections.abc import Coroutine
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from worker import __version__, tables
+from worker.cli_common import (
+    DEFAULT,
+    Client,
+    Json,
+    Now,
+    Settings,
+    choose,
+    clock_of,
+    fail,
+    one_invoice,
+    open_database,
+    run_async,
+    worker_settings,
+)
 from worker.day import JOBS
 from worker.ports import DocumentLost, RulesUnavailable
 from worker.runs import run_now
 from worker.service import load_all_clients, log_broken, run_service
-from worker.settings import ClientFile, WorkerSettings, load_worker
+from worker.settings import ClientFile, WorkerSettings
 from worker.stamping.making import paper_of
 from worker.stamping.pdf.proof_sheet import proof_sheet, sample_letter
 from worker.store import reading, retrying, slots
-from worker.store.database import Database, SchemaError, migrate, require_head
+from worker.store.database import Database, SchemaError, migrate
 from worker.store.keys import delivery_key
-from worker.store.rows import InvoiceRow
 from worker.support import log
-from worker.support.clock import OSLO, Clock, SystemClock, TurnedClock
-from worker.support.env_file import SettingsError
+from worker.support.clock import Clock
 from worker.wiring import (
     build_documents,
     build_house,
@@ -51,16 +60,6 @@ app.add_typer(invoice_app, name="invoice")
 rules_app = typer.Typer(help="The official rules for EHF, in a folder.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(rules_app, name="rules")
 
-T = TypeVar("T")
-
-Settings = Annotated[
-    Path, typer.Option("--settings", envvar="WORKER_SETTINGS", help="The factor's env file.", show_default=True)
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-Client = Annotated[str | None, typer.Option("--client", help="Only this client (the name of its env file).")]
-Now = Annotated[str | None, typer.Option("--now", help="Pretend it is this ISO 8601 time (not in production).")]
-DEFAULT = Path("config/worker.env")
-
 
 class JobName(StrEnum):
     """The jobs that can be run by hand."""
@@ -81,14 +80,14 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
 @app.command()
 def run(settings: Settings = DEFAULT) -> None:
     """Run the worker: the timetable and the portal, until SIGTERM."""
-    loaded = _worker(settings)
+    loaded = worker_settings(settings)
     log.configure(style=loaded.log_format, level=loaded.log_level)
-    _with_database(loaded).close()
+    open_database(loaded).close()
     clients, bad = load_all_clients(loaded)
     log_broken(bad)
     if not clients:
-        _fail("no client can be run: see the faults above", 2)
-    raise typer.Exit(_run(run_service(loaded)))
+        fail("no client can be run: see the faults above", 2)
+    raise typer.Exit(run_async(run_service(loaded)))
 
 
 @app.command()
@@ -99,14 +98,14 @@ def job(
     settings: Settings = DEFAULT,
 ) -> None:
     """Run one job now, whatever the time of day."""
-    loaded = _worker(settings)
+    loaded = worker_settings(settings)
     log.configure(style=loaded.log_format, level=loaded.log_level)
-    clock = _clock(now, loaded)
-    _with_database(loaded).close()
+    clock = clock_of(now, loaded)
+    open_database(loaded).close()
     clients, bad = load_all_clients(loaded)
     log_broken(bad)
-    chosen = _choose(clients, client)
-    failed = _run(_jobs(loaded, clock, chosen, JOBS[name.value].name))
+    chosen = choose(clients, client)
+    failed = run_async(_jobs(loaded, clock, chosen, JOBS[name.value].name))
     if failed or (bad and client is None):
         raise typer.Exit(1)
 
@@ -123,8 +122,8 @@ async def _jobs(settings: WorkerSettings, clock: Clock, clients: list[ClientFile
 @app.command()
 def status(client: Client = None, json: Json = False, settings: Settings = DEFAULT) -> None:
     """Where all invoices are, per client, and when the jobs last ran."""
-    loaded = _worker(settings)
-    db = _with_database(loaded)
+    loaded = worker_settings(settings)
+    db = open_database(loaded)
     clients, bad = load_all_clients(loaded)
     names = sorted({c.name for c in clients} | set(reading.clients_known(db)))
     names = [name for name in names if client in (None, name)]
@@ -161,8 +160,8 @@ def invoice_show(
     settings: Settings = DEFAULT,
 ) -> None:
     """The whole story of one invoice: timeline, channels considered and why, attempts, documents."""
-    db = _with_database(_worker(settings))
-    story = reading.story(db, _one(db, invoice).id)
+    db = open_database(worker_settings(settings))
+    story = reading.story(db, one_invoice(db, invoice).id)
     db.close()
     if json:
         typer.echo(tables.as_json(tables.story_json(story)))
@@ -173,7 +172,7 @@ def invoice_show(
 @app.command()
 def parked(client: Client = None, json: Json = False, settings: Settings = DEFAULT) -> None:
     """The worklist: what waits for a person or for better data, why, and what to do."""
-    db = _with_database(_worker(settings))
+    db = open_database(worker_settings(settings))
     rows = reading.parked(db, client=client)
     db.close()
     if json:
@@ -193,15 +192,15 @@ def retry(
     settings: Settings = DEFAULT,
 ) -> None:
     """Let a parked invoice go on from where it stood; the next job takes it up."""
-    loaded = _worker(settings)
-    clock = _clock(now, loaded)
-    db = _with_database(loaded)
-    row = _one(db, invoice)
+    loaded = worker_settings(settings)
+    clock = clock_of(now, loaded)
+    db = open_database(loaded)
+    row = one_invoice(db, invoice)
     number = len(reading.story(db, row.id).deliveries) + 1
     try:
         state = retrying.retry(db, row.id, arrived=arrived, new_key=delivery_key(row, number), now=clock.now())
     except retrying.CannotRetry as error:
-        _fail(str(error), 1)
+        fail(str(error), 1)
     finally:
         db.close()
     typer.echo(f"invoice {row.id} goes on: {state}")
@@ -210,11 +209,11 @@ def retry(
 @app.command("migrate")
 def migrate_command(settings: Settings = DEFAULT) -> None:
     """Bring the database to the schema this version needs. Harmless when it is there."""
-    db = Database(_worker(settings).database_url)
+    db = Database(worker_settings(settings).database_url)
     try:
         typer.echo(f"the database is at revision {migrate(db)}")
     except SchemaError as error:
-        _fail(str(error), 1)
+        fail(str(error), 1)
     finally:
         db.close()
 
@@ -222,7 +221,7 @@ def migrate_command(settings: Settings = DEFAULT) -> None:
 @app.command("settings")
 def check_settings(settings: Settings = DEFAULT) -> None:
     """Read every env file and say what is wrong with each. Shows keys, never values."""
-    loaded = _worker(settings)
+    loaded = worker_settings(settings)
     clients, bad = load_all_clients(loaded)
     for client in clients:
         typer.echo(f"{client.name}.env: good")
@@ -257,7 +256,7 @@ def rules_manifest(
         days = {name: date.fromisoformat(day) for name, _, day in (one.partition("=") for one in valid_from or [])}
         written = write_rules_manifest(folder, valid_from=days)
     except (RulesUnavailable, ValueError) as error:
-        _fail(str(error), 1)
+        fail(str(error), 1)
     for line in written:
         typer.echo(line)
 
@@ -272,7 +271,7 @@ def rules_compile(
     try:
         compile_rules(schematron, compiler=compiler, target=to)
     except RulesUnavailable as error:
-        _fail(str(error), 1)
+        fail(str(error), 1)
     typer.echo(f"{to} written")
 
 
@@ -284,18 +283,18 @@ def proof_sheet_command(
     settings: Settings = DEFAULT,
 ) -> None:
     """A letter with window, margins and fold drawn over it, for the print house's approval."""
-    loaded = _worker(settings)
-    chosen = _choose(load_all_clients(loaded)[0], client)[0]
+    loaded = worker_settings(settings)
+    chosen = choose(load_all_clients(loaded)[0], client)[0]
     if invoice is None:
         letter = sample_letter(paper_of(stamping_config(loaded, chosen))).content
     else:
-        db = _with_database(loaded)
-        row = _one(db, f"{client}/{invoice}" if "/" not in invoice else invoice)
+        db = open_database(loaded)
+        row = one_invoice(db, f"{client}/{invoice}" if "/" not in invoice else invoice)
         db.close()
         try:
             letter = build_documents(loaded).get(sha256=row.pdf_sha256 or "")
         except DocumentLost as error:
-            _fail(f"the invoice has no PDF yet: {error}", 1)
+            fail(f"the invoice has no PDF yet: {error}", 1)
     out.write_bytes(proof_sheet(letter))
     typer.echo(f"{out}: print it on A4 without scaling and lay it in a C5 window envelope")
 
@@ -312,9 +311,9 @@ def demo(
     from worker.demo import DemoError, play  # noqa: PLC0415 - only the demo may know the sandbox
 
     try:
-        raise typer.Exit(_run(play(out=out, invoices=invoices)))
+        raise typer.Exit(run_async(play(out=out, invoices=invoices)))
     except DemoError as error:
-        _fail(str(error), 2)
+        fail(str(error), 2)
 
 
 @app.command()
@@ -328,74 +327,7 @@ def sandbox(
     from worker.demo import serve_sandbox  # noqa: PLC0415 - only the demo may know the sandbox
 
     log.configure(style="auto", level="info")
-    _run(serve_sandbox(folder=folder, first_port=port))
-
-
-def _worker(path: Path) -> WorkerSettings:
-    try:
-        return load_worker(path)
-    except SettingsError as error:
-        for fault in error.faults:
-            typer.echo(f"{path}: {fault}", err=True)
-        hint = (
-            "start from config/worker.env.example"
-            if not path.is_file()
-            else "every key is explained in docs/settings.md"
-        )
-        _fail(hint, 2)
-
-
-def _with_database(settings: WorkerSettings) -> Database:
-    db = Database(settings.database_url)
-    try:
-        require_head(db)
-    except SchemaError as error:
-        db.close()
-        _fail(str(error), 1)
-    return db
-
-
-def _clock(now: str | None, settings: WorkerSettings) -> Clock:
-    if now is None:
-        return SystemClock()
-    if settings.environment == "production":
-        _fail("--now is not for production: it would write a time that never was", 2)
-    try:
-        instant = datetime.fromisoformat(now)
-    except ValueError:
-        _fail("--now must be an ISO 8601 time such as 2026-11-25T08:00", 2)
-    return TurnedClock(instant if instant.tzinfo else instant.replace(tzinfo=OSLO))
-
-
-def _choose(clients: list[ClientFile], name: str | None) -> list[ClientFile]:
-    chosen = [client for client in clients if name in (None, client.name)]
-    if not chosen:
-        known = ", ".join(client.name for client in clients) or "none"
-        _fail(f"no such client; usable clients: {known}", 2)
-    return chosen
-
-
-def _one(db: Database, reference: str) -> InvoiceRow:
-    found = reading.find(db, reference)
-    if not found:
-        _fail(f"no invoice {reference}", 1)
-    if len(found) > 1:
-        for row in found:
-            typer.echo(f"  id {row.id}: {row.kind} {row.number} of {row.client}", err=True)
-        _fail("several invoices fit: name one by its id", 1)
-    return found[0]
-
-
-def _run(work: Coroutine[Any, Any, T]) -> T:
-    try:
-        return asyncio.run(work)
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
-
-
-def _fail(message: str, code: int) -> NoReturn:
-    Console(stderr=True, highlight=False).print(message, style="red", markup=False)
-    raise typer.Exit(code)
+    run_async(serve_sandbox(folder=folder, first_port=port))
 
 
 def main() -> None:

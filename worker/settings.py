@@ -21,6 +21,7 @@ from stdnum.no import kontonr as _kontonr
 
 from worker.model.kid import KidLayout, KidLayoutError
 from worker.model.party import email_addresses, organisation_number
+from worker.model.voucher import AccountKind, VoucherAccount
 from worker.support.env_file import EnvFileSettings, SettingsError, build, is_key_of, read
 
 LIVE_HOSTS = {"api.poweroffice.net", "goapi.poweroffice.net"}
@@ -54,8 +55,15 @@ def _colour(value: str) -> str:
     return value
 
 
+def _ledger_account(value: str) -> str:
+    if not re.fullmatch(r"(supplier:)?[1-9]\d{3,8}", value):
+        raise ValueError("must be an account number like 1510, or supplier:<number> for a supplier's sub-ledger")
+    return value
+
+
 Account = Annotated[str, AfterValidator(_account)]
 AccountIfAny = Annotated[str, AfterValidator(lambda value: _account(value) if value else "")]
+LedgerAccountIfAny = Annotated[str, AfterValidator(lambda value: _ledger_account(value) if value else "")]
 OrganisationNumber = Annotated[str, AfterValidator(_organisation_number)]
 Email = Annotated[str, AfterValidator(_email)]
 Colour = Annotated[str, AfterValidator(_colour)]
@@ -70,6 +78,8 @@ class WorkerSettings(EnvFileSettings):
     clients_folder: Path | None = None
     ledger_folder: Path = Path("var/registered")
     rules_folder: Path | None = None
+    inbox_folder: Path = Path("var/inbox")
+    payments_from: Literal["bank", "feed"] = "bank"
     log_format: Literal["auto", "json", "console"] = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -84,6 +94,8 @@ class WorkerSettings(EnvFileSettings):
     poweroffice_url: str = "https://api.poweroffice.net"
     poweroffice_application_key: SecretStr
     poweroffice_replica_lag_seconds: float = Field(default=2.0, ge=0, le=60)
+    poweroffice_v2_url: str = ""
+    poweroffice_subscription_key: SecretStr = SecretStr("")
 
     peppol_zone: str = LIVE_ZONE
     peppol_dns_server: str = ""
@@ -120,7 +132,7 @@ class WorkerSettings(EnvFileSettings):
     link_days: int = Field(default=90, ge=5, le=730)
     code_tries: int = Field(default=5, ge=1, le=20)
 
-    @field_validator("portal_url", "poweroffice_url", "access_point_url", "peppol_smp_override")
+    @field_validator("portal_url", "poweroffice_url", "poweroffice_v2_url", "access_point_url", "peppol_smp_override")
     @classmethod
     def _url(cls, value: str) -> str:
         if not value:
@@ -176,6 +188,7 @@ class WorkerSettings(EnvFileSettings):
         faults: list[str] = []
         hosts = {
             "POWEROFFICE_URL": urlsplit(self.poweroffice_url).hostname or "",
+            "POWEROFFICE_V2_URL": urlsplit(self.poweroffice_v2_url).hostname or "",
             "ACCESS_POINT_URL": urlsplit(self.access_point_url).hostname or "",
             "PORTAL_URL": urlsplit(self.portal_url).hostname or "",
             "SMTP_HOST": self.smtp_host,
@@ -198,7 +211,7 @@ class WorkerSettings(EnvFileSettings):
     def _production_lock(self, hosts: Mapping[str, str]) -> list[str]:
         faults = [
             f"ENVIRONMENT=production refuses a sandbox on this machine in {key}"
-            for key in ("POWEROFFICE_URL", "PORTAL_URL", "SFTP_HOST")
+            for key in ("POWEROFFICE_URL", "POWEROFFICE_V2_URL", "PORTAL_URL", "SFTP_HOST")
             if hosts[key] in _LOCAL
         ]
         if self.peppol_smp_override:
@@ -207,7 +220,11 @@ class WorkerSettings(EnvFileSettings):
             faults.append("ENVIRONMENT=production needs the live PEPPOL_ZONE")
         faults += [
             f"ENVIRONMENT=production needs https in {key}"
-            for key, url in (("POWEROFFICE_URL", self.poweroffice_url), ("PORTAL_URL", self.portal_url))
+            for key, url in (
+                ("POWEROFFICE_URL", self.poweroffice_url),
+                ("POWEROFFICE_V2_URL", self.poweroffice_v2_url or "https://"),
+                ("PORTAL_URL", self.portal_url),
+            )
             if not url.startswith("https://")
         ]
         if self.smtp_security == "none" and self.smtp_host not in _LOCAL:
@@ -252,6 +269,18 @@ class ClientSettings(EnvFileSettings):
     embedded_invoice: Literal["drop", "replace", "keep"] = "drop"
     factored_type_codes: bool = False
 
+    return_data: Literal["off", "on"] = "off"
+    vouchers: Literal["v1", "v2"] = "v1"
+    voucher_prefix: str = Field(default="FACT", pattern=r"^[A-Z0-9]{1,8}$")
+    vouchers_by_day: bool = False
+    account_clearing: LedgerAccountIfAny = ""
+    account_administrative_fees: LedgerAccountIfAny = ""
+    account_financial_fees: LedgerAccountIfAny = ""
+    account_bank: LedgerAccountIfAny = ""
+    account_balance: LedgerAccountIfAny = ""
+    account_interest_income: LedgerAccountIfAny = ""
+    account_losses: LedgerAccountIfAny = ""
+
     letter_colour: bool = False
     letter_duplex: bool = False
     accent_colour: Colour = "#1f4e5f"
@@ -277,6 +306,24 @@ class ClientSettings(EnvFileSettings):
         if not value and "client:" in info.data.get("kid_layout", ""):
             raise ValueError("must be given: KID_LAYOUT has a client part")
         return value
+
+    @model_validator(mode="after")
+    def _every_account(self) -> Self:
+        missing = [f"ACCOUNT_{role.upper()}" for role, account in self.accounts.items() if account is None]
+        if self.return_data == "on" and missing:
+            raise ValueError(f"RETURN_DATA=on needs {', '.join(missing)}")
+        return self
+
+    @property
+    def accounts(self) -> dict[str, VoucherAccount | None]:
+        """The client's accounts by what they are for (`clearing`, `bank`, ...); None for one that is not named."""
+        found: dict[str, VoucherAccount | None] = {}
+        for name in type(self).model_fields:
+            if name.startswith("account_"):
+                kind, _, number = str(getattr(self, name)).rpartition(":")
+                account = VoucherAccount(AccountKind.SUPPLIER if kind else AccountKind.GENERAL, number)
+                found[name.removeprefix("account_")] = account if number else None
+        return found
 
     @field_validator("logo_file")
     @classmethod

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stdnum.no import kontonr
 
+from worker.model.voucher import AccountKind, VoucherAccount
 from worker.settings import ClientFile, WorkerSettings, iban_of, load_client, load_clients, load_worker
+from worker.settlement.rules import roles_needed
 from worker.support.env_file import SettingsError
 
 LIVE = {
@@ -291,3 +293,56 @@ def test_no_folder_is_said_so(tmp_path: Path) -> None:
     good, (error,) = load_clients(tmp_path / "clients")
     assert good == []
     assert "does not exist" in error.faults[0]
+
+
+# --- return data ----------------------------------------------------------------------------------
+
+ACCOUNTS = {
+    "ACCOUNT_CLEARING": "supplier:20100",
+    "ACCOUNT_ADMINISTRATIVE_FEES": "6970",
+    "ACCOUNT_FINANCIAL_FEES": "6975",
+    "ACCOUNT_BANK": "1920",
+    "ACCOUNT_BALANCE": "2990",
+    "ACCOUNT_INTEREST_INCOME": "8050",
+    "ACCOUNT_LOSSES": "7830",
+}
+
+
+def test_return_data_is_off_unless_bought(tmp_path: Path) -> None:
+    settings = client(tmp_path, CLIENT).settings
+    assert settings.return_data == "off"
+    assert set(settings.accounts.values()) == {None}
+
+
+def test_return_data_needs_exactly_the_accounts_the_rules_need(tmp_path: Path) -> None:
+    settings = client(tmp_path, CLIENT | ACCOUNTS | {"RETURN_DATA": "on"}).settings
+    assert set(settings.accounts) == {str(role) for role in roles_needed()}
+    assert settings.accounts["clearing"] == VoucherAccount(AccountKind.SUPPLIER, "20100")
+    assert settings.accounts["bank"] == VoucherAccount(AccountKind.GENERAL, "1920")
+
+
+def test_return_data_without_an_account_names_every_one_that_is_missing(tmp_path: Path) -> None:
+    few = {key: value for key, value in ACCOUNTS.items() if key not in ("ACCOUNT_BANK", "ACCOUNT_LOSSES")}
+    assert client_faults(tmp_path, CLIENT | few | {"RETURN_DATA": "on"}) == [
+        "RETURN_DATA=on needs ACCOUNT_BANK, ACCOUNT_LOSSES"
+    ]
+
+
+@pytest.mark.parametrize("account", ["customer:10001", "supplier:", "15", "1510a", "01510"])
+def test_an_account_is_a_number_or_a_suppliers(tmp_path: Path, account: str) -> None:
+    (told,) = client_faults(tmp_path, CLIENT | {"ACCOUNT_CLEARING": account})
+    assert told.startswith("ACCOUNT_CLEARING must be")
+
+
+@pytest.mark.parametrize(
+    ("environment", "url"),
+    [
+        ({"ENVIRONMENT": "test", "POWEROFFICE_URL": "https://demo.example"}, "https://goapi.poweroffice.net"),
+        ({"ENVIRONMENT": "production"}, "http://127.0.0.1:8001"),
+        ({"ENVIRONMENT": "production"}, "http://goapi.poweroffice.net"),
+    ],
+)
+def test_the_lock_holds_for_version_two_as_well(tmp_path: Path, environment: dict[str, str], url: str) -> None:
+    with pytest.raises(SettingsError) as told:
+        worker(tmp_path, LIVE | environment | {"POWEROFFICE_V2_URL": url})
+    assert any("POWEROFFICE_V2_URL" in fault for fault in told.value.faults)

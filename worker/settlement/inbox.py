@@ -74,7 +74,7 @@ def _take(
         settlement.quarantine_file(
             db, name=path.name, sha256=sha256, reason=str(reason), line=reason.line, format=None, now=now
         )
-        log.error("settlement.file_quarantined", sha256=sha256, reason=str(reason), kind=reason.line)
+        log.error("settlement.file_quarantined", sha256=sha256, reason=str(reason), message=reason.line)
         _move(path, "quarantine", f"{reason}\n{reason.line}\n")
         summary.count("files_quarantined")
         return

@@ -44,7 +44,7 @@ async def run(*, clock: Clock, client: str, db: Database, book: VoucherBook, hal
         if row is None:
             break
         tried.add(row.id)
-        with bound(attempt=row.attempts):
+        with bound(voucher=row.id, attempt=row.attempts):
             summary.count(await _Posting(clock, db, book, row, lock_date).post())
     return summary
 

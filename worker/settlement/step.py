@@ -47,7 +47,7 @@ def match_all(*, now: datetime, config: MatchingConfig, db: Database) -> Summary
         found = match(item, known, factor_account=config.factor_account)
         if isinstance(found, Waits):
             settlement.decide(db, item.id, state="waiting", reason=found.reason, note=found.note, now=now)
-            log.warning("settlement.waiting", reason=found.reason, count=1)
+            log.warning("settlement.waiting", item=item.id, reason=found.reason)
             summary.count("items_waiting")
             continue
         take_match(db, item, found, now=now)
@@ -105,7 +105,7 @@ def book_all(*, now: datetime, client: str, plan: BookingPlan | None, db: Databa
             log.error("voucher.reference_taken")
             summary.count("trouble")
             continue
-        log.info("voucher.made", kind=voucher.kind, count=len(item_ids))
+        log.info("voucher.made", voucher=voucher_id, kind=voucher.kind, count=len(item_ids))
         summary.count("vouchers_made")
     return summary
 

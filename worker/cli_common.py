@@ -1,0 +1,103 @@
+"""What every command shares: its common options, settings, store and clock, and how it ends when it cannot go on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import typer
+from rich.console import Console
+
+from worker.settings import ClientFile, WorkerSettings, load_worker
+from worker.store import reading
+from worker.store.database import Database, SchemaError, require_head
+from worker.store.rows import InvoiceRow
+from worker.support.clock import OSLO, Clock, SystemClock, TurnedClock
+from worker.support.env_file import SettingsError
+
+T = TypeVar("T")
+
+Settings = Annotated[
+    Path, typer.Option("--settings", envvar="WORKER_SETTINGS", help="The factor's env file.", show_default=True)
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Client = Annotated[str | None, typer.Option("--client", help="Only this client (the name of its env file).")]
+Now = Annotated[str | None, typer.Option("--now", help="Pretend it is this ISO 8601 time (not in production).")]
+DEFAULT = Path("config/worker.env")
+
+
+def worker_settings(path: Path) -> WorkerSettings:
+    """The factor's settings; ends with code 2, every fault told, when they cannot be used."""
+    try:
+        return load_worker(path)
+    except SettingsError as error:
+        for fault in error.faults:
+            typer.echo(f"{path}: {fault}", err=True)
+        hint = (
+            "start from config/worker.env.example"
+            if not path.is_file()
+            else "every key is explained in docs/settings.md"
+        )
+        fail(hint, 2)
+
+
+def open_database(settings: WorkerSettings) -> Database:
+    """The store, at this version's schema; ends with code 1 otherwise."""
+    db = Database(settings.database_url)
+    try:
+        require_head(db)
+    except SchemaError as error:
+        db.close()
+        fail(str(error), 1)
+    return db
+
+
+def clock_of(now: str | None, settings: WorkerSettings) -> Clock:
+    """The clock, turned to `now` when given; ends with code 2 when that is not allowed or no time."""
+    if now is None:
+        return SystemClock()
+    if settings.environment == "production":
+        fail("--now is not for production: it would write a time that never was", 2)
+    try:
+        instant = datetime.fromisoformat(now)
+    except ValueError:
+        fail("--now must be an ISO 8601 time such as 2026-11-25T08:00", 2)
+    return TurnedClock(instant if instant.tzinfo else instant.replace(tzinfo=OSLO))
+
+
+def choose(clients: list[ClientFile], name: str | None) -> list[ClientFile]:
+    """Every client, or the one named; ends with code 2 when there is none."""
+    chosen = [client for client in clients if name in (None, client.name)]
+    if not chosen:
+        known = ", ".join(client.name for client in clients) or "none"
+        fail(f"no such client; usable clients: {known}", 2)
+    return chosen
+
+
+def one_invoice(db: Database, reference: str) -> InvoiceRow:
+    """The invoice a person named; ends with code 1 when none or several fit."""
+    found = reading.find(db, reference)
+    if not found:
+        fail(f"no invoice {reference}", 1)
+    if len(found) > 1:
+        for row in found:
+            typer.echo(f"  id {row.id}: {row.kind} {row.number} of {row.client}", err=True)
+        fail("several invoices fit: name one by its id", 1)
+    return found[0]
+
+
+def run_async(work: Coroutine[Any, Any, T]) -> T:
+    """Runs it to its end; Ctrl-C ends with code 130."""
+    try:
+        return asyncio.run(work)
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """Says why, in red on standard error, and ends."""
+    Console(stderr=True, highlight=False).print(message, style="red", markup=False)
+    raise typer.Exit(code)
