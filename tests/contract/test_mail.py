@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -88,7 +88,7 @@ class Inbox:
 
 
 @asynccontextmanager
-async def listening(make: Callable[[], asyncio.Protocol], **options: Any) -> AsyncIterator[int]:
+async def listening(make: Callable[[], asyncio.Protocol], **options: Any) -> AsyncGenerator[int]:
     server = await asyncio.get_running_loop().create_server(make, "127.0.0.1", 0, **options)
     try:
         yield server.sockets[0].getsockname()[1]
@@ -112,8 +112,9 @@ async def inbox() -> AsyncIterator[tuple[Inbox, int]]:
 
 
 def smtp(port: int, **options: Any) -> SmtpServer:
-    settings = {"security": "none", "from_address": "faktura@faktor.example", "timeout": 2.0, "verdict_timeout": 2.0}
-    return SmtpServer(host="127.0.0.1", port=port, **{**settings, **options})
+    settings: dict[str, Any] = {"security": "none", "from_address": "faktura@faktor.example", "timeout": 2.0}
+    settings |= {"verdict_timeout": 2.0} | options
+    return SmtpServer(host="127.0.0.1", port=port, **settings)
 
 
 async def send(port: int, mail: OutboundMail, **options: Any) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import json
 import resource
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -84,7 +84,7 @@ class Place:
 
 
 @asynccontextmanager
-async def sftp_place(tmp_path: Path) -> AsyncIterator[Place]:
+async def sftp_place(tmp_path: Path) -> AsyncGenerator[Place]:
     host_key, client_key = asyncssh.generate_private_key("ssh-ed25519"), asyncssh.generate_private_key("ssh-ed25519")
     (tmp_path / "client_key").write_bytes(client_key.export_private_key())
     (tmp_path / "authorized").write_bytes(client_key.export_public_key())
@@ -251,11 +251,15 @@ async def test_what_cannot_be_posted_is_refused(place: Place, field_name: str, c
     assert names(place.folder) == []
 
 
+def changed(place: Place, other: dict[str, Any]) -> dict[str, Any]:
+    return {**place.settings, **other}
+
+
 # --- the folder ------------------------------------------------------------------------------------
 
 
 @contextmanager
-def files_no_larger_than(size: int) -> Iterator[None]:
+def files_no_larger_than(size: int) -> Generator[None]:
     """The kernel itself refuses to write more, as on a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
@@ -293,7 +297,7 @@ async def trouble_of(house: PrintHouse) -> OutsideError:
 
 async def test_a_wrong_host_key_stops_everything(sftp: Place) -> None:
     other = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
-    error = await trouble_of(SftpPrintHouse(**{**sftp.settings, "known_host_key": other}))
+    error = await trouble_of(SftpPrintHouse(**changed(sftp, {"known_host_key": other})))
     assert isinstance(error, TryLater)
     assert "host key" in error.message
     assert names(sftp.folder) == []
@@ -302,7 +306,7 @@ async def test_a_wrong_host_key_stops_everything(sftp: Place) -> None:
 async def test_two_host_keys_while_one_is_being_changed_and_a_known_hosts_line(sftp: Place) -> None:
     other = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
     both = f"# old, then new\n{other}[print.example]:2222 {sftp.settings['known_host_key']}"
-    house = SftpPrintHouse(**{**sftp.settings, "known_host_key": both})
+    house = SftpPrintHouse(**changed(sftp, {"known_host_key": both}))
     assert await house.hand_over(job=JOB) == MANIFEST
     await house.aclose()
 
@@ -316,10 +320,10 @@ def test_a_host_key_that_is_none_is_found_at_once(tmp_path: Path, line: str) -> 
 async def test_a_wrong_or_missing_private_key_is_try_later(sftp: Place, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong"
     wrong.write_bytes(asyncssh.generate_private_key("ssh-ed25519").export_private_key())
-    error = await trouble_of(SftpPrintHouse(**{**sftp.settings, "key_path": wrong}))
+    error = await trouble_of(SftpPrintHouse(**changed(sftp, {"key_path": wrong})))
     assert isinstance(error, TryLater)
     assert "log-in" in error.message
-    error = await trouble_of(SftpPrintHouse(**{**sftp.settings, "key_path": tmp_path / "nowhere"}))
+    error = await trouble_of(SftpPrintHouse(**changed(sftp, {"key_path": tmp_path / "nowhere"})))
     assert isinstance(error, TryLater)
     assert "private key" in error.message
 
@@ -328,14 +332,14 @@ async def test_nobody_listening_is_try_later(sftp: Place) -> None:
     server = await asyncio.get_running_loop().create_server(asyncio.Protocol, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     server.close()
-    error = await trouble_of(SftpPrintHouse(**{**sftp.settings, "port": port}))
+    error = await trouble_of(SftpPrintHouse(**changed(sftp, {"port": port})))
     assert isinstance(error, TryLater)
 
 
 async def test_a_server_that_says_nothing_is_try_later(sftp: Place) -> None:
     server = await asyncio.get_running_loop().create_server(asyncio.Protocol, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    error = await trouble_of(SftpPrintHouse(**{**sftp.settings, "port": port, "timeout": 0.5}))
+    error = await trouble_of(SftpPrintHouse(**changed(sftp, {"port": port, "timeout": 0.5})))
     server.close()
     assert isinstance(error, TryLater)
 
@@ -351,7 +355,7 @@ async def test_their_disk_full_is_try_later_and_the_next_try_finishes(sftp: Plac
 
 
 async def test_a_folder_that_is_not_there_is_try_later(sftp: Place) -> None:
-    error = await trouble_of(SftpPrintHouse(**{**sftp.settings, "remote_dir": "nowhere"}))
+    error = await trouble_of(SftpPrintHouse(**changed(sftp, {"remote_dir": "nowhere"})))
     assert isinstance(error, TryLater)
 
 

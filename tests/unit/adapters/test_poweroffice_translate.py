@@ -271,7 +271,8 @@ def test_a_document_is_what_it_is_or_a_refusal(content: bytes, refused: bool) ->
 @pytest.mark.parametrize(
     ("status", "body", "expected"),
     [
-        (400, {"error": "invalid_client"}, AccessDenied), (401, b"", AccessDenied), (403, b"", AccessDenied), (404, b"", AccessDenied),
+        (400, {"error": "invalid_client"}, AccessDenied), (401, b"", AccessDenied),
+        (403, b"", AccessDenied), (404, b"", AccessDenied),
         (408, b"", TryLater), (429, {"statusCode": "429"}, SlowDown), (500, b"", TryLater), (503, b"", TryLater),
         (302, b"", TryLater), (200, b"<html>", TryLater),
     ],
