@@ -82,3 +82,18 @@ def due_today(now: datetime) -> list[Due]:
             in_time = slot == passed[-1] and now - slot < job.window
             found.append(Due(job, slot, in_time))
     return found
+
+
+LOOK_BACK = 10  # days: longer than any Norwegian run of closed days
+
+
+def due_before_today(now: datetime) -> list[Due]:
+    """Every reported slot of the days before today, oldest first: what nobody ran then is not caught up, only told."""
+    today = oslo_date(now)
+    return [
+        Due(job, slot, in_time=False)
+        for back in range(LOOK_BACK, 0, -1)
+        for job in TIMETABLE
+        if job.name in REPORTED_WHEN_MISSED
+        for slot in slots_of(job, today - timedelta(days=back))
+    ]

@@ -17,10 +17,11 @@ import uvicorn
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
 
-from worker.day import REPORTED_WHEN_MISSED, TIMETABLE, due_today
+from worker.day import REPORTED_WHEN_MISSED, TIMETABLE, due_before_today, due_today
 from worker.portal import create_app
 from worker.runs import owner_name, report_missed, run_slot
 from worker.settings import ClientFile, SettingsError, WorkerSettings, load_clients
+from worker.store import slots
 from worker.store.links import StoreLinkBook
 from worker.support.clock import OSLO, Clock, SystemClock, is_bank_day, oslo_date
 from worker.support.log import get_logger
@@ -64,10 +65,13 @@ async def tick(house: House, clients: list[ClientFile], *, owner: str) -> list[S
 
     Clients are run side by side, a client's jobs one after another.
     """
-    due = due_today(house.clock.now())
+    now = house.clock.now()
+    due, earlier = due_today(now), due_before_today(now)
 
     async def one(client: ClientFile) -> list[Summary]:
         done: list[Summary] = []
+        for slot in slots.without_row(house.db, client=client.name, among=earlier, key=lambda d: (d.job.name, d.slot)):
+            report_missed(house, client, slot, owner=owner)
         for slot in due:
             if slot.in_time:
                 summary = await run_slot(house, client, slot, owner=owner)

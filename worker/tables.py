@@ -153,6 +153,7 @@ def _attempts(story: Story) -> RenderableType:
         state = Text(f"{_channel(delivery.channel)}: {delivery.state}", "bold")
         at = when(delivery.handed_over_at or delivery.created_at)
         table.add_row(str(delivery.number), at, state, Text(delivery.ended_reason or delivery.reason))
+        table.add_row("", "", Text("  our key", "dim"), Text(delivery.key, "dim"))  # in Message-ID, SBDH and manifest
         tries("delivery", delivery.id)
     for told in story.postbacks:
         state = Text(f"{told.kind}: {told.state}", "bold")

@@ -117,3 +117,18 @@ async def test_a_worker_told_to_stop_leaves_its_slot_to_the_next_one(house: Flow
     await house.at(8, 1)  # the new version is up a minute later
     assert house.state(5001) == "delivered"
     assert len(house.mails()) == 1
+
+
+async def test_a_whole_day_with_nobody_at_work_is_told_the_next_morning(house: Flow) -> None:
+    house.invoice(5001, person())
+    for hour, minute in ((8, 0), (10, 30), (15, 30)):
+        await house.at(hour, minute)
+    assert house.events("slot.missed") == []
+    # Thursday passes with the worker down; Friday's first look tells of it, once, and Saturday is no loss.
+    await house.at(8, day=DAY + timedelta(days=2))
+    missed = [(line["job"], line["slot"][:16]) for line in house.events("slot.missed")]
+    assert ("postback", "2026-11-26T15:30") in missed
+    assert {slot[:10] for _, slot in missed} == {"2026-11-26"}
+    told = len(missed)
+    await house.at(10, 30, day=DAY + timedelta(days=2))
+    assert len(house.events("slot.missed")) == told

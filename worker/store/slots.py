@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, and_, insert, select, update
+from sqlalchemy import ColumnElement, and_, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from worker.store.database import Database
@@ -129,6 +130,32 @@ def missed(db: Database, key: SlotKey, *, owner: str, now: datetime) -> bool:
                 ).rowcount
                 == 1
             )
+
+
+Planned = TypeVar("Planned")
+
+
+def without_row(
+    db: Database, *, client: str, among: Sequence[Planned], key: Callable[[Planned], tuple[str, datetime]]
+) -> list[Planned]:
+    """Those planned runs that have no row, and lie after the job's first for the client: before, it was not ours."""
+    if not among:
+        return []
+    with db.begin() as tx:
+        first = dict(
+            tx.execute(
+                select(slots.c.job, func.min(slots.c.slot)).where(slots.c.client == client).group_by(slots.c.job)
+            ).tuples()
+        )
+        oldest = min(key(one)[1] for one in among)
+        known = set(
+            tx.execute(
+                select(slots.c.job, slots.c.slot).where(slots.c.client == client, slots.c.slot >= oldest)
+            ).tuples()
+        )
+    return [
+        one for one in among if (job := key(one)[0]) in first and key(one)[1] > first[job] and key(one) not in known
+    ]
 
 
 def latest(db: Database, *, client: str, limit: int = 20) -> list[SlotRow]:
