@@ -187,6 +187,8 @@ def record(
         if due_at is not None:
             values["due_at"] = due_at
         if event is None:
+            if delivery.state == DeliveryState.SENDING:  # without its lease nobody would ever look at it again
+                raise IllegalTransition(f"delivery {delivery.id} is being sent: that must come to something")
             moves.keep_delivery(tx, delivery, **values)
         else:
             if event in (DeliveryEvent.ACCEPTED, DeliveryEvent.CONFIRMED) and delivery.handed_over_at is None:

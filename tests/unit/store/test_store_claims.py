@@ -85,6 +85,18 @@ def test_parked_and_withdrawn_invoices_are_neither_sent_nor_asked_about(stock: S
     assert (stock.try_claim(), stock.try_ask()) == (None, None)
 
 
+def test_what_the_erp_will_not_hear_of_is_delivered_all_the_same(stock: Stock) -> None:
+    link = stock.sent()
+    stock.tell(stock.postback(), "refused", park="Fakturaen er låst")
+    [(found, _)] = deliveries.unopened_since(stock.db, client=stock.client, handed_over_before=stock.now + MINUTE)
+    stock.next_channel(found, expire=True)
+    letter = stock.claim(Channel.LETTER)
+    stock.record(letter, V.ACCEPTED)
+    row = stock.invoice(link.invoice_id)
+    assert (row.state, row.parked_reason, row.return_state) == ("parked", "postback_refused", "delivered")
+    assert [p["state"] for p in stock.rows(t.postbacks, invoice_id=row.id)] == ["refused", "ready"]
+
+
 def test_lease_over_means_unknown_and_the_late_record_is_refused(stock: Stock) -> None:
     dead = stock.sending(Channel.LETTER)
     stock.turn(deliveries.LEASE - MINUTE)
@@ -125,6 +137,14 @@ def test_an_outdated_fence_records_nothing_at_all(stock: Stock, event: DeliveryE
     assert everything(stock.db) == before
     stock.record(quick, V.CONFIRMED, act="ask")
     assert stock.delivery(quick).state == "confirmed"
+
+
+def test_a_send_always_comes_to_something(stock: Stock) -> None:
+    claimed = stock.sending()
+    with pytest.raises(IllegalTransition):
+        stock.record(claimed, None)
+    stock.turn(LEASE_OVER)
+    assert stock.recover() == 1  # still found
 
 
 def test_no_verdict_about_what_the_debtor_has_opened_meanwhile(stock: Stock) -> None:

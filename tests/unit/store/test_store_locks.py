@@ -17,12 +17,13 @@ from worker.store import deliveries, invoices, links, moves, retrying
 from worker.store.database import Database
 from worker.store.links import StoreLinkBook
 
+# SQLite has one lock for everybody: nothing here can happen to it.
+pytestmark = pytest.mark.parametrize("new_url", ["postgresql"], indirect=True)
+
 
 @pytest.fixture
 def other(stock: Stock, other_db: Database) -> Stock:
-    """The same client, seen by another worker. These tests are PostgreSQL's own: SQLite lets one in at a time."""
-    if other_db.engine.dialect.name != "postgresql":
-        pytest.skip("SQLite has one lock for everybody")
+    """The same client, seen by another worker."""
     return Stock(other_db, stock.client, stock.now)
 
 
@@ -38,6 +39,21 @@ def test_who_looks_for_work_passes_over_what_is_held(stock: Stock, other: Stock)
         assert other.recover() == 0
         other.fetched()  # new rows wait for nobody
     assert other.claim().invoice_id == held
+
+
+def test_a_line_of_the_story_waits_for_nobody(stock: Stock, other: Stock) -> None:
+    """A row that only refers to an invoice is written while somebody holds the invoice."""
+    invoice_id = stock.registered()
+    noting = threading.Thread(
+        target=lambda: invoices.note_decision(other.db, invoice_id, reason="x", considered=[], now=other.now)
+    )
+    with stock.db.begin() as tx:
+        moves.invoice_row(tx, invoice_id)
+        noting.start()
+        noting.join(10)
+        waited = noting.is_alive()
+    noting.join(10)
+    assert not waited
 
 
 def waiting(db: Database) -> bool:

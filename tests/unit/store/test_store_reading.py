@@ -172,9 +172,9 @@ def test_reading_waits_for_no_writer(stock: Stock, other_db: Database) -> None:
         assert reading.client_status(other_db, client=stock.client).states == {"posted_back": 1}
 
 
-def test_who_only_reads_cannot_write_on_postgresql(stock: Stock) -> None:
-    if stock.db.engine.dialect.name != "postgresql":
-        pytest.skip("SQLite has no transaction that refuses writing; its readers take no lock")
+# SQLite has no transaction that refuses writing; its readers take no lock.
+@pytest.mark.parametrize("new_url", ["postgresql"], indirect=True)
+def test_who_only_reads_cannot_write(stock: Stock) -> None:
     before = count(stock.db, t.slots)
     with pytest.raises(DBAPIError, match="read-only"), stock.db.read() as tx:
         tx.execute(t.portal_guards.insert().values(prefix="x", window_start=NOW))
