@@ -142,11 +142,10 @@ def without_row(
     if not among:
         return []
     with db.begin() as tx:
-        first = dict(
-            tx.execute(
-                select(slots.c.job, func.min(slots.c.slot)).where(slots.c.client == client).group_by(slots.c.job)
-            ).tuples()
+        firsts = tx.execute(
+            select(slots.c.job, func.min(slots.c.slot)).where(slots.c.client == client).group_by(slots.c.job)
         )
+        first = dict(firsts.tuples().all())
         oldest = min(key(one)[1] for one in among)
         known = set(
             tx.execute(
