@@ -13,9 +13,9 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, func, select
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 _MIGRATING = 4711_1503  # ours among the server's advisory locks; the same in every version
 
@@ -28,17 +28,30 @@ class DatabaseUnusable(SchemaError):
     """The database cannot be reached, read or written; the message says why, without the password."""
 
 
+_ADDRESS = "DATABASE_URL must be sqlite:///path or postgresql://user:password@host/name"
+
+
 class Database:
-    """An engine and nothing else; it connects when first used. `url`: `sqlite:///path` or `postgresql+psycopg://…`."""
+    """An engine and nothing else; it connects when first used. `url`: `sqlite:///path` or `postgresql://…`."""
 
     def __init__(self, url: str) -> None:
-        self.url = make_url(url)
-        if self.url.get_backend_name() == "sqlite":
-            self.engine: Engine = create_engine(self.url, connect_args={"timeout": 10})
-            event.listen(self.engine, "connect", _sqlite_connection)
-            event.listen(self.engine, "begin", _sqlite_begin)
-        else:
-            self.engine = create_engine(self.url, pool_pre_ping=True)
+        self._engine: Engine | None = None
+        try:
+            address = make_url(url)
+            if address.drivername in ("postgres", "postgresql"):
+                address = address.set(drivername="postgresql+psycopg")
+            self._engine = _engine(address)
+        except ArgumentError:
+            self._fault = _ADDRESS  # the value may hold a password
+        except ImportError:
+            self._fault = "PostgreSQL needs its driver: install factoring-worker[postgres]"
+
+    @property
+    def engine(self) -> Engine:
+        """Raises DatabaseUnusable for an address that is none: whoever starts the program hears of it from here."""
+        if self._engine is None:
+            raise DatabaseUnusable(self._fault)
+        return self._engine
 
     @contextmanager
     def begin(self) -> Generator[Connection]:
@@ -58,13 +71,27 @@ class Database:
     @property
     def file(self) -> Path | None:
         """The SQLite file; None when the database is something else."""
-        name = self.url.database
-        if self.url.get_backend_name() != "sqlite" or not name or name == ":memory:" or "uri" in self.url.query:
+        url = self.engine.url
+        if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:" or "uri" in url.query:
             return None
-        return Path(name)
+        return Path(url.database)
 
     def close(self) -> None:
-        self.engine.dispose()
+        if self._engine is not None:
+            self._engine.dispose()
+
+
+def _engine(url: URL) -> Engine:
+    match url.get_backend_name():
+        case "sqlite":
+            engine = create_engine(url, connect_args={"timeout": 10})
+            event.listen(engine, "connect", _sqlite_connection)
+            event.listen(engine, "begin", _sqlite_begin)
+            return engine
+        case "postgresql":
+            return create_engine(url, pool_pre_ping=True)
+        case _:
+            raise ArgumentError(_ADDRESS)
 
 
 def _sqlite_connection(connection: Any, _record: Any) -> None:
@@ -164,5 +191,5 @@ def _usable(database: Database) -> Generator[None]:
     except (DBAPIError, OSError) as error:
         why = error.orig if isinstance(error, DBAPIError) else error.strerror
         first_line = str(why).strip().partition("\n")[0]
-        url = database.url.render_as_string(hide_password=True)
+        url = database.engine.url.render_as_string(hide_password=True)
         raise DatabaseUnusable(f"the database {url} cannot be used: {first_line}") from error

@@ -95,9 +95,7 @@ def all_invoices(db: Database) -> list[InvoiceRow]:
 def find(db: Database, reference: str) -> list[InvoiceRow]:
     """Invoices by our id (`17`), by `client/number`, by number, KID or ERP id. Our own id wins over a number."""
     client, slash, number = reference.partition("/")  # a client's name has no slash, an invoice number may
-    where: Any = (
-        (invoices.c.number == reference) | (invoices.c.kid == reference) | (invoices.c.erp_id == reference)
-    )
+    where: Any = (invoices.c.number == reference) | (invoices.c.kid == reference) | (invoices.c.erp_id == reference)
     if slash:
         where |= (invoices.c.client == client) & (invoices.c.number == number)
     with db.read() as tx:

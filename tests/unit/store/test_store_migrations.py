@@ -125,6 +125,23 @@ def test_no_postgresql_there(tmp_path: Path) -> None:
     db.close()
 
 
+@pytest.mark.parametrize("url", ["var/worker.db", "", "mysql://worker:s3cret-word@db/worker", "nonsense://s3cret-word"])
+def test_an_address_that_is_none(url: str) -> None:
+    db = Database(url)
+    for refused in (migrate, require_head):
+        with pytest.raises(SchemaError, match=r"DATABASE_URL must be sqlite:///path or postgresql://") as told:
+            refused(db)
+        assert "s3cret-word" not in str(told.value)
+    db.close()
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_postgresql_by_any_of_its_names(scheme: str) -> None:
+    db = Database(f"{scheme}://worker:s3cret@db.example/worker")
+    assert (db.engine.driver, db.file) == ("psycopg", None)
+    db.close()
+
+
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     path = tmp_path / "worker.db"
     path.write_text("this is a letter to the bank, not a database\n" * 40, encoding="utf-8")
