@@ -206,7 +206,11 @@ def invoice_reached(tx: Connection, delivery: DeliveryRow, *, now: datetime) -> 
     """The other side has the document: the invoice is delivered, and the ERP is owed one word about this delivery."""
     invoice = moves.invoice_row(tx, delivery.invoice_id)
     if invoice.parked_reason == ParkedReason.SENT_UNKNOWN and not _any_unknown(tx, delivery.invoice_id):
-        moves.move_invoice(tx, invoice, JourneyEvent.RESUMED, now=now, detail="it did arrive")
+        if _report_refused(tx, delivery.invoice_id):  # the reason it waited for before is still true
+            detail = "a report was refused earlier; the ERP's words are with its attempt"
+            moves.park_invoice(tx, invoice, ParkedReason.POSTBACK_REFUSED, detail, now=now)
+        else:
+            moves.move_invoice(tx, invoice, JourneyEvent.RESUMED, now=now, detail="it did arrive")
         invoice = moves.invoice_row(tx, delivery.invoice_id)
     if invoice.state == JourneyState.DELIVERING:
         moves.move_invoice(tx, invoice, JourneyEvent.HANDED_OVER, now=now)
@@ -236,6 +240,11 @@ def _any_unknown(tx: Connection, invoice_id: int) -> bool:
     query = select(deliveries.c.id).where(
         deliveries.c.invoice_id == invoice_id, deliveries.c.state == DeliveryState.UNKNOWN
     )
+    return tx.execute(query.limit(1)).first() is not None
+
+
+def _report_refused(tx: Connection, invoice_id: int) -> bool:
+    query = select(postbacks.c.id).where(postbacks.c.invoice_id == invoice_id, postbacks.c.state == "refused")
     return tx.execute(query.limit(1)).first() is not None
 
 
@@ -284,14 +293,18 @@ def unopened_since(db: Database, *, client: str, handed_over_before: datetime) -
 
 
 def refused_without_successor(db: Database, *, client: str) -> list[tuple[DeliveryRow, InvoiceRow]]:
-    """Deliveries finally refused that are the last of their invoice: each needs the next channel."""
-    later = deliveries.alias("later")
-    has_later = (
-        select(later.c.id)
-        .where(later.c.invoice_id == deliveries.c.invoice_id, later.c.number > deliveries.c.number)
+    """Deliveries finally refused that are the last of their invoice: each needs the next channel. An invoice the debtor
+    has opened needs none."""
+    other = deliveries.alias("other")
+    settled = (
+        select(other.c.id)
+        .where(
+            other.c.invoice_id == deliveries.c.invoice_id,
+            or_(other.c.number > deliveries.c.number, other.c.state == DeliveryState.OPENED),
+        )
         .exists()
     )
-    return _with_invoices(db, client, deliveries.c.state == DeliveryState.REFUSED, ~has_later)
+    return _with_invoices(db, client, deliveries.c.state == DeliveryState.REFUSED, ~settled)
 
 
 def _with_invoices(db: Database, client: str, *where: ColumnElement[bool]) -> list[tuple[DeliveryRow, InvoiceRow]]:

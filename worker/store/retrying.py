@@ -46,6 +46,13 @@ def retry(db: Database, invoice_id: int, *, arrived: bool | None, new_key: str, 
         return JourneyState(moves.invoice_row(tx, invoice_id).state)
 
 
+def _opened(tx: Connection, invoice_id: int) -> bool:
+    query = select(deliveries.c.id).where(
+        deliveries.c.invoice_id == invoice_id, deliveries.c.state == DeliveryState.OPENED
+    )
+    return tx.execute(query.limit(1)).first() is not None
+
+
 def _last_delivery(tx: Connection, invoice_id: int) -> DeliveryRow | None:
     row = (
         tx.execute(
@@ -84,7 +91,11 @@ def _delivery(
             .where(deliveries.c.id == last.id)
             .values(due_at=now, attempts=0, created_at=now, lease_until=None)
         )
-    elif last.state == DeliveryState.REFUSED and invoice.parked_reason == ParkedReason.NO_CHANNEL_LEFT:
+    elif (
+        last.state == DeliveryState.REFUSED
+        and invoice.parked_reason == ParkedReason.NO_CHANNEL_LEFT
+        and not _opened(tx, invoice.id)  # the debtor has seen it meanwhile: nothing more is sent
+    ):
         tx.execute(
             insert(deliveries).values(
                 invoice_id=invoice.id,

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.unit.store.stocked import LEASE_OVER, MINUTE, Stock, at_once, everything
+from tests.unit.store.stocked import LEASE_OVER, MINUTE, Stock, at_once
 from worker.model.channel import Channel
 from worker.model.journey import DELIVERY_FINAL, DeliveryEvent, DeliveryState, IllegalTransition, JourneyEvent
 from worker.model.parked import ParkedReason
@@ -105,10 +105,10 @@ def test_lease_over_means_unknown_and_the_late_record_is_refused(stock: Stock) -
     assert stock.recover() == 1
     assert (stock.delivery(dead).state, stock.delivery(dead).lease_until) == ("unknown", None)
     assert stock.recover() == 0
-    before = everything(stock.db)
+    before = stock.seen()
     with pytest.raises(IllegalTransition):
         stock.record(dead, V.ACCEPTED)
-    assert everything(stock.db) == before
+    assert stock.seen() == before
     asking = stock.try_ask()
     assert asking is not None and (asking.id, asking.state, asking.fence) == (dead.id, "unknown", dead.fence + 1)
 
@@ -130,11 +130,11 @@ def test_an_outdated_fence_records_nothing_at_all(stock: Stock, event: DeliveryE
     stock.turn(LEASE_OVER)
     quick = stock.try_ask()
     assert quick is not None and quick.id == slow.id and quick.fence == slow.fence + 1
-    before = everything(stock.db)
+    before = stock.seen()
     park = (ParkedReason.ATTEMPTS_EXHAUSTED, "x")
     with pytest.raises(IllegalTransition):
         stock.record(slow, event, act="ask", due_at=stock.now + MINUTE, park=park)
-    assert everything(stock.db) == before
+    assert stock.seen() == before
     stock.record(quick, V.CONFIRMED, act="ask")
     assert stock.delivery(quick).state == "confirmed"
 
@@ -294,10 +294,10 @@ def test_nothing_is_opened_out_of_turn(stock: Stock, state: DeliveryState) -> No
     [row] = stock.deliveries(invoice_id)
     with stock.db.begin() as tx:
         tx.execute(t.deliveries.update().where(t.deliveries.c.id == row.id).values(state=state))
-    before = everything(stock.db)
+    before = stock.seen()
     with stock.db.begin() as tx:
         assert deliveries.mark_opened(tx, row.id, now=stock.now) is False
-    assert everything(stock.db) == before
+    assert stock.seen() == before
 
 
 def test_found_out_before_sending_that_it_cannot_be_received(stock: Stock) -> None:
@@ -344,3 +344,28 @@ def test_an_opening_settles_what_nobody_could_tell(stock: Stock) -> None:
         assert deliveries.mark_opened(tx, row.id, now=stock.now)
     assert stock.state(row.invoice_id) == "delivered"
     assert stock.delivery(row).handed_over_at == stock.now
+
+
+def test_a_refused_report_is_not_forgotten_when_the_delivery_turns_out_to_have_arrived(stock: Stock) -> None:
+    ehf = stock.sent(channel=Channel.EHF)
+    stock.tell(stock.postback(), "refused", park="the ERP says no")
+    asked = stock.try_ask()
+    assert asked is not None
+    stock.record(asked, V.REFUSED, act="ask")
+    stock.next_channel(stock.delivery(ehf), Channel.EMAIL_LINK, expire=False)
+    mail = stock.claim()
+    stock.record(mail, V.UNKNOWN, park=(ParkedReason.SENT_UNKNOWN, "no answer"))
+    with stock.db.begin() as tx:
+        assert deliveries.mark_opened(tx, mail.id, now=stock.now)
+    row = stock.invoice(ehf.invoice_id)
+    assert (row.state, row.parked_reason, row.return_state) == ("parked", "postback_refused", "delivered")
+
+
+def test_a_refused_letter_needs_no_successor_when_the_link_was_opened(stock: Stock) -> None:
+    link = stock.sent()
+    stock.next_channel(link, expire=True)
+    letter = stock.claim()
+    with stock.db.begin() as tx:
+        assert deliveries.mark_opened(tx, link.id, now=stock.now)
+    stock.record(letter, V.REFUSED)
+    assert deliveries.refused_without_successor(stock.db, client=stock.client) == []

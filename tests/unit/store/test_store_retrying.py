@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.store.stocked import MINUTE, Stock, at_once, everything
+from tests.unit.store.stocked import MINUTE, Stock, at_once
 from worker.model.channel import Channel
 from worker.model.journey import DeliveryEvent, JourneyEvent, JourneyState
 from worker.model.parked import ParkedReason
@@ -47,24 +47,24 @@ def test_what_is_not_parked_is_not_retried(stock: Stock) -> None:
     withdrawn = stock.registered()
     invoices.park(stock.db, withdrawn, R.OTHER_PAYEE, "x", now=stock.now)
     invoices.move(stock.db, withdrawn, JourneyEvent.WITHDRAWN, now=stock.now)
-    before = everything(stock.db)
+    before = stock.seen()
     with pytest.raises(CannotRetry, match="delivered, not parked"):
         again(stock, delivered)
     with pytest.raises(CannotRetry, match="withdrawn, not parked"):
         again(stock, withdrawn)
     with pytest.raises(LookupError):
         again(stock, 2**40)
-    assert everything(stock.db) == before
+    assert stock.seen() == before
 
 
 @pytest.mark.parametrize("channel", [Channel.EMAIL_LINK, Channel.LETTER])
 def test_an_unknown_outcome_needs_a_persons_word(stock: Stock, channel: Channel) -> None:
     claimed = stock.sending(channel)
     parked_on_the_way(stock, R.SENT_UNKNOWN, claimed, V.UNKNOWN)
-    before = everything(stock.db)
+    before = stock.seen()
     with pytest.raises(CannotRetry, match="--arrived or --never-arrived"):
         again(stock, claimed.invoice_id)
-    assert everything(stock.db) == before
+    assert stock.seen() == before
 
 
 def test_it_arrived(stock: Stock) -> None:
@@ -141,6 +141,18 @@ def test_no_channel_left_gets_another_try_on_the_last_one(stock: Stock) -> None:
     assert "another try after: 250 OK" in second.reason
     assert stock.claim().id == second.id
     assert deliveries.refused_without_successor(stock.db, client=stock.client) == []
+
+
+def test_no_other_letter_to_a_debtor_who_has_opened_the_link_meanwhile(stock: Stock) -> None:
+    link = stock.told()
+    stock.next_channel(link, expire=True)
+    stock.record(stock.claim(), V.REFUSED, park=(R.NO_CHANNEL_LEFT, "refused"))
+    with stock.db.begin() as tx:
+        assert deliveries.mark_opened(tx, link.id, now=stock.now)
+    assert again(stock, link.invoice_id) == "posted_back"
+    assert [(row.channel, row.state) for row in stock.deliveries(link.invoice_id)] == [
+        ("email_link", "opened"), ("letter", "refused"),
+    ]  # fmt: skip
 
 
 def test_a_refused_delivery_parked_for_something_else_is_left_to_the_fallback(stock: Stock) -> None:
