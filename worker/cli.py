@@ -67,6 +67,7 @@ class JobName(StrEnum):
     INTAKE = "intake"
     FALLBACK = "fallback"
     POSTBACK = "postback"
+    SETTLEMENT = "settlement"
     FOLLOW_UP = "follow_up"
 
 

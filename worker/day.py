@@ -44,16 +44,23 @@ TIMETABLE: tuple[Job, ...] = (
         timedelta(hours=4),
         ("follow_up", "postback"),
     ),
+    # After the first report of the day, which the ERP must have before it takes a later status.
+    Job(
+        "settlement",
+        (time(15, 30),),
+        timedelta(hours=4),
+        ("settlement_inbox", "settlement_matching", "settlement_vouchers", "settlement_posting", "postback"),
+    ),
     # Between the slots: ask about what is unknown, try again what had to wait. Skipped ticks are of no interest.
     Job(
         "follow_up",
         _every(10, time(8, 10), time(17, 0)),
         timedelta(minutes=9),
-        ("follow_up", "fallback_refused", "delivery", "postback_repeats"),
+        ("follow_up", "fallback_refused", "delivery", "postback_repeats", "settlement_repeats"),
     ),
 )
 JOBS: dict[str, Job] = {job.name: job for job in TIMETABLE}
-REPORTED_WHEN_MISSED = ("intake", "fallback", "postback")
+REPORTED_WHEN_MISSED = ("intake", "fallback", "postback", "settlement")
 
 
 def slots_of(job: Job, day: date) -> list[datetime]:

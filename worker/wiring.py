@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,14 +19,21 @@ from worker.adapters.mail import SmtpServer
 from worker.adapters.peppol import TIMEOUTS as PEPPOL_TIMEOUTS
 from worker.adapters.peppol import PeppolLookup
 from worker.adapters.poweroffice_go import PowerOfficeGo
+from worker.adapters.poweroffice_go.vouchers import PowerOfficeGoVouchers
+from worker.adapters.poweroffice_go_v2 import PowerOfficeGoV2Vouchers
 from worker.adapters.print_house import FolderPrintHouse, SftpPrintHouse
 from worker.adapters.rules.client import FolderRules, NoRules
 from worker.adapters.rules.folder import check_folder, write_manifest
 from worker.adapters.rules.schematron import compile_schematron
 from worker.model.channel import Channel
 from worker.model.kid import KidLayout
-from worker.ports import AccessPoint, DocumentRules, DocumentStore, Erp, PrintHouse, ReachLookup
-from worker.settings import ClientFile, WorkerSettings, iban_of
+from worker.ports import AccessPoint, DocumentRules, DocumentStore, Erp, PrintHouse, ReachLookup, VoucherBook
+from worker.settings import ClientFile, WorkerSettings, iban_of, load_clients
+from worker.settlement import inbox as settlement_inbox
+from worker.settlement import posting as settlement_posting
+from worker.settlement.making import BookingPlan
+from worker.settlement.rules import Role
+from worker.settlement.step import MatchingConfig, book_all, match_all
 from worker.stamping.notice import NoticeTemplates
 from worker.stamping.ubl import EmbeddedInvoice, PaymentAccount
 from worker.store.database import Database
@@ -36,6 +44,7 @@ from worker.support.pace import EvenPacer, Pacer
 from worker.support.summary import Summary
 
 POWEROFFICE_REQUESTS_PER_SECOND = 50  # per application key, all clients together (vendor's limit)
+POWEROFFICE_V2_REQUESTS_PER_SECOND = 10  # per subscription key, likewise
 
 Step = Callable[[], Awaitable[Summary]]
 
@@ -54,8 +63,10 @@ class House:
     print_house: PrintHouse
     mail_server: SmtpServer
     pacer: Pacer
+    pacer_v2: Pacer
     halt: Halt
     exits: AsyncExitStack
+    settling: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def aclose(self) -> None:
         await self.exits.aclose()
@@ -101,6 +112,7 @@ def build_house(settings: WorkerSettings, clock: Clock) -> House:
             else settings.smtp_timeout_seconds,
         ),
         pacer=EvenPacer(POWEROFFICE_REQUESTS_PER_SECOND),
+        pacer_v2=EvenPacer(POWEROFFICE_V2_REQUESTS_PER_SECOND),
         halt=Halt(),
         exits=exits,
     )
@@ -116,6 +128,44 @@ def build_erp(house: House, client: ClientFile) -> Erp:
         client_key=client.settings.poweroffice_client_key.get_secret_value(),
         replica_lag_seconds=settings.poweroffice_replica_lag_seconds,
         pacer=house.pacer,
+    )
+
+
+def build_vouchers(house: House, client: ClientFile) -> VoucherBook:
+    """The client's books."""
+    settings = house.settings
+    common = {
+        "application_key": settings.poweroffice_application_key.get_secret_value(),
+        "client_key": client.settings.poweroffice_client_key.get_secret_value(),
+    }
+    lag = settings.poweroffice_replica_lag_seconds
+    if client.settings.vouchers == "v2":
+        return PowerOfficeGoV2Vouchers(
+            http=HttpClient(),
+            base_url=settings.poweroffice_v2_url,
+            subscription_key=settings.poweroffice_subscription_key.get_secret_value(),
+            replica_lag_seconds=lag,
+            pacer=house.pacer_v2,
+            **common,
+        )
+    return PowerOfficeGoVouchers(
+        http=HttpClient(), base_url=settings.poweroffice_url, replica_lag_seconds=lag, pacer=house.pacer, **common
+    )
+
+
+def booking_plan(settings: WorkerSettings, client: ClientFile) -> BookingPlan | None:
+    """How the client's events become vouchers; None when return data is off. Raises ValueError for what it lacks."""
+    own = client.settings
+    if own.return_data == "off":
+        return None
+    if own.vouchers == "v2" and not (
+        settings.poweroffice_v2_url and settings.poweroffice_subscription_key.get_secret_value()
+    ):
+        raise ValueError("VOUCHERS=v2 needs POWEROFFICE_V2_URL and POWEROFFICE_SUBSCRIPTION_KEY in worker.env")
+    return BookingPlan(
+        accounts={Role(role): account for role, account in own.accounts.items() if account is not None},
+        prefix=own.voucher_prefix,
+        by_day=own.vouchers_by_day,
     )
 
 
@@ -175,6 +225,62 @@ def steps_of(house: House, client: ClientFile, erp: Erp) -> dict[str, Step]:
         "postback_repeats": lambda: postback.run(
             clock=clock, client=name, db=db, erp=erp, documents=documents, halt=house.halt, repeats_only=True
         ),
+        **_settlement_steps(house, client),
+    }
+
+
+def _settlement_steps(house: House, client: ClientFile) -> dict[str, Step]:
+    """Files and matching are the house's: the first client whose turn it is does it, the others find nothing.
+
+    They may take minutes (100 000 payments in a file), so they run beside the event loop, one at a time.
+    """
+    db, clock, settings = house.db, house.clock, house.settings
+    plan = booking_plan(settings, client)
+
+    def everybody() -> list[ClientFile]:
+        return [*load_clients(settings.clients_folder or Path())[0], client]
+
+    def inbox() -> Summary:
+        accounts = {settings.factor_account, *(one.settings.factor_account for one in everybody())} - {""}
+        return settlement_inbox.run(
+            now=clock.now(),
+            folder=settings.inbox_folder,
+            own_accounts=frozenset(accounts),
+            db=db,
+            documents=house.documents,
+        )
+
+    def matching() -> Summary:
+        config = MatchingConfig(
+            clients=frozenset(one.name for one in everybody()),
+            factor_account=settings.factor_account,
+            payments_from=settings.payments_from,
+        )
+        return match_all(now=clock.now(), config=config, db=db, halt=house.halt)
+
+    async def beside(work: Callable[[], Summary]) -> Summary:
+        async with house.settling:
+            return await asyncio.to_thread(work)
+
+    async def posting(*, repeats_only: bool) -> Summary:
+        if plan is None:
+            return Summary()
+        book = build_vouchers(house, client)
+        try:
+            return await settlement_posting.run(
+                clock=clock, client=client.name, db=db, book=book, halt=house.halt, repeats_only=repeats_only
+            )
+        finally:
+            await book.aclose()
+
+    return {
+        "settlement_inbox": lambda: beside(inbox),
+        "settlement_matching": lambda: beside(matching),
+        "settlement_vouchers": lambda: beside(
+            lambda: book_all(now=clock.now(), client=client.name, plan=plan, db=db)
+        ),
+        "settlement_posting": lambda: posting(repeats_only=False),
+        "settlement_repeats": lambda: posting(repeats_only=True),
     }
 
 

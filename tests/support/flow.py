@@ -384,6 +384,7 @@ def write_settings(
         "DATABASE_URL": f"sqlite:///{folder / 'worker.db'}",
         "DOCUMENT_STORE": str(folder / "documents"),
         "LEDGER_FOLDER": str(folder / "registered"),
+        "INBOX_FOLDER": str(folder / "inbox"),
         "PORTAL_URL": f"http://127.0.0.1:{port}",
         "PORTAL_PORT": str(port),
     }

@@ -86,14 +86,22 @@ class _Postback:
         return self._write("done", "send", text, started, "told")
 
     def _text(self) -> str:
+        if self.row.delivery_id is None and self.row.kind == "status":
+            return self.row.text or ""
         reached = postbacks.reached_deliveries(self.db, self.row.invoice_id)
         if self.row.kind == "status":
             reached = [delivery for delivery in reached if delivery.id == self.row.delivery_id]
         return comment(reached)
 
+    def _status(self) -> FactoringStatus:
+        """The row's own; a letter sent after the money has come does not take an invoice back to delivered."""
+        if self.row.delivery_id is None:
+            return FactoringStatus(self.row.status)
+        return FactoringStatus(postbacks.status_before(self.db, self.row) or self.row.status)
+
     async def _call(self, invoice: InvoiceRow, text: str) -> None:
         if self.row.kind == "status":
-            await self.erp.report_status(erp_id=invoice.erp_id, status=FactoringStatus.DELIVERED, text=text)
+            await self.erp.report_status(erp_id=invoice.erp_id, status=self._status(), text=text)
             return
         await self.erp.report_delivered(
             erp_id=invoice.erp_id,
@@ -106,7 +114,7 @@ class _Postback:
     async def _is_told(self, invoice: InvoiceRow, text: str) -> bool:
         if self.row.kind == "delivered":
             return await self.erp.was_delivered(erp_id=invoice.erp_id)
-        return await self.erp.reported_status(erp_id=invoice.erp_id) == (FactoringStatus.DELIVERED, text)
+        return await self.erp.reported_status(erp_id=invoice.erp_id) == (self._status(), text)
 
     async def _unknown(self, invoice: InvoiceRow, text: str, started: datetime, error: UnknownOutcome) -> str:
         """Ask at once; what cannot be settled now stays unknown and is asked about at the next run."""

@@ -54,6 +54,8 @@ def _take(
         else:
             content, refusal = path.read_bytes(), None
             sha256 = documents.put(content=content)
+    except FileNotFoundError:
+        return  # another worker has taken it
     except OSError as error:
         log.error("settlement.file_failed", error_type=type(error).__name__, message=error.strerror or "")
         summary.count("trouble")
@@ -95,6 +97,9 @@ def _move(path: Path, into: str, reason: str = "") -> None:
     while target.exists():
         target = folder / f"{path.name}.{number}"
         number += 1
-    path.rename(target)
+    try:
+        path.rename(target)
+    except FileNotFoundError:
+        return  # another worker has moved it
     if reason:
         target.with_name(f"{target.name}.reason.txt").write_text(reason, encoding="utf-8")

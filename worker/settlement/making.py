@@ -107,8 +107,8 @@ def _reference(prefix: str, items: Sequence[ItemRow]) -> str:
     return f"{prefix}-{items[0].event_date:%Y%m%d}-{digest[:20]}"
 
 
-def on_open_date(voucher: Voucher, lock_date: date | None, first_open: date) -> tuple[date, str]:
+def on_open_date(day: date, description: str, lock_date: date | None, first_open: date) -> tuple[date, str]:
     """Posting date and text: the voucher's own, or the first open day, said in the text, when its day is locked."""
-    if lock_date is None or voucher.date > lock_date:
-        return voucher.date, voucher.description
-    return first_open, f"{voucher.description} (gjelder {voucher.date:%d.%m.%Y}, perioden er låst)"
+    if lock_date is None or day > lock_date:
+        return day, description
+    return first_open, f"{description} (gjelder {day:%d.%m.%Y}, perioden er låst)"

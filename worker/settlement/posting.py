@@ -21,10 +21,17 @@ from worker.support.summary import Summary
 AGAIN = timedelta(minutes=15)
 
 
-async def run(*, clock: Clock, client: str, db: Database, book: VoucherBook, halt: Halt) -> Summary:
-    """Posts every voucher that is due. Nothing is posted while an account the vouchers need is missing or closed."""
+async def run(
+    *, clock: Clock, client: str, db: Database, book: VoucherBook, halt: Halt, repeats_only: bool = False
+) -> Summary:
+    """Posts every voucher that is due. Nothing is posted while an account the vouchers need is missing or closed.
+
+    `repeats_only`: only what has been tried before and did not get through.
+    """
     log, summary = get_logger(), Summary()
-    waiting = vouchers.of_client(db, client=client, states=["ready", "unknown", "sending"])
+    open_rows = vouchers.of_client(db, client=client, states=["ready", "unknown", "sending"])
+    left_alone = {row.id for row in open_rows if repeats_only and row.attempts == 0}
+    waiting = [row for row in open_rows if row.due_at <= clock.now() and row.id not in left_alone]
     if not waiting:
         return summary
     try:
@@ -38,7 +45,7 @@ async def run(*, clock: Clock, client: str, db: Database, book: VoucherBook, hal
         log.error("voucher.account_closed", fault=sorted(closed))
         summary.count("trouble")
         return summary
-    tried: set[int] = set()
+    tried = left_alone
     while not halt.called:
         row = vouchers.claim(db, client=client, now=clock.now(), skip=tried)
         if row is None:
@@ -80,20 +87,24 @@ class _Posting:
     async def post(self) -> str:
         """One voucher from claim to record. Returns the outcome as a word for the summary."""
         started = self.clock.now()
-        voucher = self._dated()
         if self.row.state == "unknown":
+            sent = vouchers.voucher_of(self.row)
             try:
-                found = await self._find(voucher)
+                found = await self._find(sent)
             except OutsideError as error:
                 return self._write("unknown", "ask", started, error.kind, error.message, again=True)
             if found is not None:
-                return self._same(voucher, found, started)
+                return await self._same(sent, found, started)
+        voucher = self._dated()
         try:
             posted = await self.book.post(voucher=voucher)
         except AlreadyPosted as error:
             return await self._compare(voucher, started, error)
         except Refused as error:
-            return self._write("refused", "send", started, error.kind, f"{error.message}: {error.answer}")
+            words = f"{error.message}: {error.answer}" if error.answer else error.message
+            if await self._locked_since(voucher):
+                return self._write("ready", "send", started, error.kind, words, again=True)
+            return self._write("refused", "send", started, error.kind, words)
         except TryLater as error:
             return self._write("ready", "send", started, error.kind, error.message, again=True)
         except UnknownOutcome as error:
@@ -102,11 +113,20 @@ class _Posting:
         return self._write("posted", "send", started, "posted", posted=posted)
 
     def _dated(self) -> Voucher:
-        written = vouchers.voucher_of(self.row)
+        """The voucher on a day that is open, written down so before it is sent."""
         today = oslo_date(self.clock.now())
         first_open = max(today, self.lock_date + timedelta(days=1)) if self.lock_date else today
-        on, description = on_open_date(written, self.lock_date, first_open)
-        return vouchers.voucher_of(self.row, on=on, description=description)
+        on, description = on_open_date(*vouchers.as_made(self.row), self.lock_date, first_open)
+        sent = vouchers.send_as(self.db, self.row, on=on, description=description, now=self.clock.now())
+        return vouchers.voucher_of(sent)
+
+    async def _locked_since(self, voucher: Voucher) -> bool:
+        """Whether the refusal is explained by a lock date that has moved past the voucher's day meanwhile."""
+        try:
+            lock_date = await self.book.lock_date()
+        except OutsideError:
+            return False
+        return lock_date is not None and lock_date != self.lock_date and voucher.date <= lock_date
 
     async def _find(self, voucher: Voucher) -> PostedVoucher | None:
         return await self.book.find(kind=voucher.kind, reference=voucher.reference, date=voucher.date)
@@ -120,15 +140,19 @@ class _Posting:
         if found is None:
             state = "refused" if isinstance(error, AlreadyPosted) else "ready"
             return self._write(state, "ask", started, "never_arrived", error.message, again=True)
-        return self._same(voucher, found, started)
+        return await self._same(voucher, found, started)
 
-    def _same(self, voucher: Voucher, found: PostedVoucher, started: datetime) -> str:
+    async def _same(self, voucher: Voucher, found: PostedVoucher, started: datetime) -> str:
         ours = Counter((line.account.number, line.amount.minor) for line in voucher.lines)
         theirs = Counter((number, amount.minor) for number, amount in found.lines)
         if ours != theirs:
             return self._write(
                 "refused", "ask", started, "another_voucher", "another voucher stands under our reference"
             )
+        if found.is_reversed:
+            words = f"voucher {found.number} under our reference has been reversed in the ERP; it is not posted again"
+            return self._write("refused", "ask", started, "reversed", words)
+        await self._close_items(voucher)
         return self._write("posted", "ask", started, "already_posted", posted=found)
 
     async def _close_items(self, voucher: Voucher) -> None:

@@ -13,6 +13,7 @@ from worker.settlement.rules import PAID_IN_FULL, RULES, STATUSES
 from worker.store import invoices, settlement, vouchers
 from worker.store.database import Database
 from worker.store.rows import InvoiceRow, ItemRow
+from worker.support.halt import Halt
 from worker.support.log import bound, get_logger
 from worker.support.summary import Summary
 
@@ -27,8 +28,8 @@ class MatchingConfig:
     payments_from: str
 
 
-def match_all(*, now: datetime, config: MatchingConfig, db: Database) -> Summary:
-    """Matches every new item of every client."""
+def match_all(*, now: datetime, config: MatchingConfig, db: Database, halt: Halt) -> Summary:
+    """Matches every new item of every client. What another worker decides meanwhile is left as that one decided."""
     log, summary = get_logger(), Summary()
     known = Known(
         by_kid=lambda account, kid: settlement.invoice_by_kid(db, account=account, kid=kid),
@@ -38,20 +39,24 @@ def match_all(*, now: datetime, config: MatchingConfig, db: Database) -> Summary
         has_client=lambda name: name in config.clients,
     )
     for item in settlement.items(db, states=["new"]):
-        if _told_twice(item, config):
-            settlement.decide(
-                db, item.id, state="ignored", now=now, note=f"payments are booked from the {config.payments_from}"
-            )
-            summary.count("items_ignored")
-            continue
-        found = match(item, known, factor_account=config.factor_account)
-        if isinstance(found, Waits):
-            settlement.decide(db, item.id, state="waiting", reason=found.reason, note=found.note, now=now)
-            log.warning("settlement.waiting", item=item.id, reason=found.reason)
-            summary.count("items_waiting")
-            continue
-        take_match(db, item, found, now=now)
-        summary.count("items_matched")
+        if halt.called:
+            break
+        try:
+            if _told_twice(item, config):
+                note = f"payments are booked from the {config.payments_from}"
+                settlement.decide(db, item.id, state="ignored", now=now, note=note)
+                summary.count("items_ignored")
+                continue
+            found = match(item, known, factor_account=config.factor_account)
+            if isinstance(found, Waits):
+                settlement.decide(db, item.id, state="waiting", reason=found.reason, note=found.note, now=now)
+                log.warning("settlement.waiting", item=item.id, reason=found.reason)
+                summary.count("items_waiting")
+                continue
+            take_match(db, item, found, now=now)
+            summary.count("items_matched")
+        except settlement.NotWaiting:
+            summary.count("items_overtaken")
     return summary
 
 

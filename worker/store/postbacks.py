@@ -1,4 +1,4 @@
-"""What the ERP is owed: one row a delivery that reached the debtor, sent in order, each once."""
+"""What the ERP is owed: one row a delivery that reached the debtor or a status money brought about, in order, once."""
 
 from __future__ import annotations
 
@@ -135,6 +135,7 @@ def record(
                             postbacks.c.id > postback.id,
                             postbacks.c.state == "ready",
                             postbacks.c.created_at <= started_at,
+                            postbacks.c.delivery_id.is_not(None),  # what money brought about is told by itself
                         )
                         .values(state="folded", done_at=now)
                     )
@@ -142,6 +143,21 @@ def record(
                 moves.add_event(tx, invoice.id, "erp_status_told", now=now, detail=text)
         if park is not None:
             moves.park_invoice(tx, invoice, park_reason, park, now=now)
+
+
+def status_before(db: Database, postback: PostbackRow) -> str | None:
+    """The last status, other than of a delivery, that was owed before this row; None when there was none."""
+    with db.read() as tx:
+        return tx.execute(
+            select(postbacks.c.status)
+            .where(
+                postbacks.c.invoice_id == postback.invoice_id,
+                postbacks.c.id < postback.id,
+                postbacks.c.delivery_id.is_(None),
+            )
+            .order_by(postbacks.c.id.desc())
+            .limit(1)
+        ).scalar_one_or_none()
 
 
 def reached_deliveries(db: Database, invoice_id: int) -> list[DeliveryRow]:

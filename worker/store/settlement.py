@@ -27,7 +27,7 @@ class NotWaiting(RuntimeError):
 
 def known_file(db: Database, *, sha256: str) -> bool:
     """Whether these very bytes have been taken or quarantined before."""
-    with db.begin() as tx:
+    with db.read() as tx:
         return tx.execute(select(settlement_files.c.id).where(settlement_files.c.sha256 == sha256)).first() is not None
 
 
@@ -144,13 +144,13 @@ def items(
         query = query.where(settlement_items.c.client == client)
     if invoice_id is not None:
         query = query.where(settlement_items.c.invoice_id == invoice_id)
-    with db.begin() as tx:
+    with db.read() as tx:
         return [ItemRow.of(row) for row in tx.execute(query).mappings()]
 
 
 def item(db: Database, item_id: int) -> ItemRow:
     """Raises LookupError."""
-    with db.begin() as tx:
+    with db.read() as tx:
         row = tx.execute(select(settlement_items).where(settlement_items.c.id == item_id)).mappings().first()
     if row is None:
         raise LookupError(f"no settlement item {item_id}")
@@ -159,7 +159,7 @@ def item(db: Database, item_id: int) -> ItemRow:
 
 def invoice_by_kid(db: Database, *, account: str, kid: str) -> InvoiceRow | None:
     """The invoice whose KID on the account this exactly is."""
-    with db.begin() as tx:
+    with db.read() as tx:
         row = (
             tx.execute(
                 select(invoices)
@@ -179,13 +179,13 @@ def invoices_by_number(db: Database, *, account: str | None, client: str | None,
         query = query.where(invoices.c.client == client)
     if account is not None:
         query = query.where(invoices.c.account == account)
-    with db.begin() as tx:
+    with db.read() as tx:
         return [InvoiceRow.of(row) for row in tx.execute(query.order_by(invoices.c.id)).mappings()]
 
 
 def rest_minor(db: Database, invoice: InvoiceRow) -> int:
     """What is still owed on the invoice by what has been matched to it, in minor units of its currency."""
-    with db.begin() as tx:
+    with db.read() as tx:
         reduced = tx.execute(
             select(func.coalesce(func.sum(settlement_items.c.amount_minor), 0)).where(
                 settlement_items.c.invoice_id == invoice.id,
@@ -198,7 +198,7 @@ def rest_minor(db: Database, invoice: InvoiceRow) -> int:
 
 def is_credited(db: Database, invoice: InvoiceRow) -> bool:
     """Whether a credit note of the client names the invoice."""
-    with db.begin() as tx:
+    with db.read() as tx:
         rows = tx.execute(
             select(invoices.c.erp_row).where(invoices.c.client == invoice.client, invoices.c.kind == "credit_note")
         ).scalars()

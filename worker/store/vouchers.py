@@ -162,13 +162,13 @@ def of_client(
         query = query.where(vouchers.c.state.in_(states))
     if until is not None:
         query = query.where(vouchers.c.date <= until)
-    with db.begin() as tx:
+    with db.read() as tx:
         return [VoucherRow.of(row) for row in tx.execute(query).mappings()]
 
 
 def items_of(db: Database, voucher_id: int) -> list[int]:
     """Ids of the items a voucher books."""
-    with db.begin() as tx:
+    with db.read() as tx:
         return list(
             tx.execute(select(voucher_items.c.item_id).where(voucher_items.c.voucher_id == voucher_id)).scalars()
         )
@@ -189,6 +189,7 @@ def ready_again(db: Database, voucher_id: int, *, now: datetime) -> bool:
 
 def _content(voucher: Voucher) -> dict[str, Any]:
     return {
+        "event_date": voucher.date.isoformat(),
         "description": voucher.description,
         "saft_source": voucher.saft_source,
         "saft_batch": voucher.saft_batch,
@@ -208,13 +209,35 @@ def _content(voucher: Voucher) -> dict[str, Any]:
     }
 
 
-def voucher_of(row: VoucherRow, *, on: date | None = None, description: str | None = None) -> Voucher:
-    """The voucher as it was written; on another date and with another text when given."""
+def send_as(db: Database, row: VoucherRow, *, on: date, description: str, now: datetime) -> VoucherRow:
+    """Writes down, before the call, the date and text the voucher is sent with: it is asked for under that date.
+
+    Raises IllegalTransition when the lease was lost.
+    """
+    with db.begin() as tx:
+        changed = tx.execute(
+            update(vouchers)
+            .where(vouchers.c.id == row.id, vouchers.c.fence == row.fence)
+            .values(date=on, content={**row.content, "sent_description": description}, lease_until=now + LEASE)
+        ).rowcount
+        if changed != 1:
+            raise IllegalTransition(f"voucher {row.id} was claimed anew meanwhile")
+        return VoucherRow.of(tx.execute(select(vouchers).where(vouchers.c.id == row.id)).mappings().one())
+
+
+def as_made(row: VoucherRow) -> tuple[date, str]:
+    """The date and text the voucher was made with, before any lock date moved it."""
+    made = row.content.get("event_date")
+    return date.fromisoformat(made) if made else row.date, row.content["description"]
+
+
+def voucher_of(row: VoucherRow) -> Voucher:
+    """The voucher as it was last sent, or as it was made when it has not been."""
     content = row.content
     return Voucher(
         kind=VoucherKind(row.kind),
-        date=on or row.date,
-        description=description or content["description"],
+        date=row.date,
+        description=content.get("sent_description") or content["description"],
         reference=row.reference,
         saft_source=content["saft_source"],
         saft_batch=content["saft_batch"],
