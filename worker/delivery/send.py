@@ -94,8 +94,12 @@ def _mailing(
 
 
 async def _several(desk: Desk, channel: Channel, call: Call) -> Summary:
+    # All of them end before an error is raised: none goes on sending when the step is over.
+    lines = await asyncio.gather(*(_drain(desk, channel, call) for _ in range(EHF_AT_ONCE)), return_exceptions=True)
     summary = Summary()
-    for done in await asyncio.gather(*(_drain(desk, channel, call) for _ in range(EHF_AT_ONCE))):
+    for done in lines:
+        if isinstance(done, BaseException):
+            raise done
         summary.update(done)
     return summary
 
@@ -126,7 +130,14 @@ async def attempt(desk: Desk, delivery: DeliveryRow, act: str, call: Call) -> st
     invoice = invoices.get(desk.db, delivery.invoice_id)
     result = _Result(desk, delivery, act, started)
     try:
-        sent = await call(parcel(invoice, delivery, desk.documents))
+        packed = parcel(invoice, delivery, desk.documents)
+    except (DocumentLost, DocumentError) as error:
+        back = DeliveryEvent.TRY_LATER if act == "send" else None
+        return result.write(back, "lost", answer=str(error), park=(ParkedReason.DOCUMENT_LOST, str(error)))
+    except OSError as error:  # the store's disk, before anything was sent
+        return _later(result, TryLater(f"document store: {error.strerror or type(error).__name__}"))
+    try:
+        sent = await call(packed)
     except Refused as error:
         return result.write(DeliveryEvent.REFUSED, error.kind, answer=_words(error.message, error.answer))
     except TryLater as error:
@@ -135,9 +146,6 @@ async def attempt(desk: Desk, delivery: DeliveryRow, act: str, call: Call) -> st
         return _unknown(result, _words(error.message, error.answer))
     except NeverArrived as error:
         return result.write(DeliveryEvent.NEVER_ARRIVED, "never_arrived", answer=str(error), due_at=started)
-    except (DocumentLost, DocumentError) as error:
-        back = DeliveryEvent.TRY_LATER if act == "send" else None
-        return result.write(back, "lost", answer=str(error), park=(ParkedReason.DOCUMENT_LOST, str(error)))
     except Exception as error:
         # Nobody knows how far it came, so it is asked about, never sent again. The caller parks the invoice.
         where = f"{type(error).__name__} at {place(error.__traceback__)}"
@@ -209,7 +217,11 @@ def _later(result: _Result, error: TryLater) -> str:
     answer = _words(error.message, error.answer)
     theirs = isinstance(error, Unavailable)  # the whole counterparty's trouble, not this debtor's
     patience = STANDSTILL if theirs else GIVE_UP[channel]
-    if now - delivery.created_at >= patience and delivery.attempts >= FEWEST_ATTEMPTS:
+    if delivery.state == DeliveryState.HANDED_OVER:  # it was taken over; only the receipt is lacking
+        return result.write(None, error.kind, answer=answer, due_at=_next_question(delivery, now))
+    # `attempts` counts what was sent; a question is a claim too, and what cannot be asked about is a person's case.
+    tries = delivery.attempts if result.act == "send" else delivery.fence
+    if now - delivery.created_at >= patience and tries >= FEWEST_ATTEMPTS:
         if channel in _NEXT_CHANNEL_WHEN_GIVEN_UP and not theirs:
             return result.write(DeliveryEvent.REFUSED, "refused", answer=f"given up: {answer}")
         back = DeliveryEvent.TRY_LATER if result.act == "send" else None
