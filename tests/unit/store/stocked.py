@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import Table, func, select
+from sqlalchemy import ColumnElement, Table, func, or_, select
 
 from worker.model.channel import Channel
 from worker.model.journey import DeliveryEvent, JourneyEvent, JourneyState
 from worker.store import deliveries, invoices, links, postbacks
+from worker.store import tables as t
 from worker.store.database import Database
 from worker.store.keys import delivery_key
 from worker.store.rows import DeliveryRow, InvoiceRow, PostbackRow
@@ -162,6 +163,29 @@ class Stock:
         query = select(table).where(*(table.c[name] == value for name, value in where.items()))
         with self.db.begin() as tx:
             return [dict(row) for row in tx.execute(query.order_by(*table.primary_key.columns)).mappings()]
+
+    def seen(self) -> dict[str, Any]:
+        """Everything written about the client's invoices, and how many rows there are of everything else."""
+        own = select(t.invoices.c.id).where(t.invoices.c.client == self.client)
+        sent = select(t.deliveries.c.id).where(t.deliveries.c.invoice_id.in_(own))
+        told = select(t.postbacks.c.id).where(t.postbacks.c.invoice_id.in_(own))
+        tried = or_(
+            (t.attempts.c.subject == "delivery") & t.attempts.c.subject_id.in_(sent),
+            (t.attempts.c.subject == "postback") & t.attempts.c.subject_id.in_(told),
+        )
+        where: dict[str, ColumnElement[bool]] = {
+            "invoices": t.invoices.c.id.in_(own), "links": t.links.c.delivery_id.in_(sent), "attempts": tried,
+        }
+        found: dict[str, Any] = {}
+        with self.db.read() as tx:
+            for name, table in metadata.tables.items():
+                found[f"{name}, how many"] = tx.execute(select(func.count()).select_from(table)).scalar_one()
+                if "invoice_id" in table.c:
+                    where[name] = table.c.invoice_id.in_(own)
+                if name in where:
+                    rows = tx.execute(select(table).where(where[name]).order_by(*table.primary_key.columns))
+                    found[name] = [dict(row) for row in rows.mappings()]
+        return found
 
     def turn(self, by: timedelta) -> None:
         self.now += by

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from tests.unit.store.stocked import LEASE_OVER, MINUTE, Stock, at_once, everything, sha256
+from tests.unit.store.stocked import LEASE_OVER, MINUTE, Stock, at_once, sha256
 from worker.model.channel import Channel
 from worker.model.journey import DeliveryEvent, JourneyEvent
 from worker.model.link import CodeVerdict, LinkState
@@ -104,9 +104,9 @@ def test_wrong_codes_lock_and_a_right_one_sets_them_back(stock: Stock) -> None:
     assert [tried(WRONG) for _ in range(4)] == [(CodeVerdict.WRONG, left) for left in (4, 3, 2, 1)]
     assert tried(RIGHT)[0] is CodeVerdict.RIGHT
     assert [tried(WRONG)[0] for _ in range(5)] == [CodeVerdict.WRONG] * 4 + [CodeVerdict.LOCKED]
-    before = everything(stock.db)
+    before = stock.seen()
     assert tried(RIGHT)[0] is CodeVerdict.LOCKED
-    assert everything(stock.db) == before
+    assert stock.seen() == before
 
 
 def test_wrong_codes_at_once_are_counted_exactly(stock: Stock, other_db: Database) -> None:

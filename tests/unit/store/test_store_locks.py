@@ -18,7 +18,7 @@ from worker.store.database import Database
 from worker.store.links import StoreLinkBook
 
 # SQLite has one lock for everybody: nothing here can happen to it.
-pytestmark = pytest.mark.parametrize("new_url", ["postgresql"], indirect=True)
+pytestmark = pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
 
 
 @pytest.fixture

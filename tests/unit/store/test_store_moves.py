@@ -1,4 +1,4 @@
-"""Every move through the store: what the tables allow happens whole, everything else leaves no trace."""
+"""Every move through the store: what the tables allow happens whole else leaves no trace."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError, StatementError
 
-from tests.unit.store.stocked import MINUTE, Stock, at_once, everything
+from tests.unit.store.stocked import MINUTE, Stock, at_once
 from worker.model.journey import (
     DELIVERY,
     JOURNEY,
@@ -47,10 +47,10 @@ def test_an_invoice_moves_by_the_table_only(stock: Stock, state: JourneyState, e
     invoice_id = invoice_in(stock, state)
     after = JOURNEY.get((state, event))
     if after is None:
-        before = everything(stock.db)
+        before = stock.seen()
         with pytest.raises(IllegalTransition):
             invoices.move(stock.db, invoice_id, event, now=stock.now, route="letter")
-        assert everything(stock.db) == before
+        assert stock.seen() == before
         return
     assert invoices.move(stock.db, invoice_id, event, now=stock.now + MINUTE, detail="why", route="letter") == after
     row = stock.invoice(invoice_id)
@@ -66,10 +66,10 @@ def test_parking_and_resuming_lead_back_to_where_it_stood(stock: Stock, state: J
         return  # parking what is parked has tests of its own
     invoice_id = invoice_in(stock, state)
     if state not in RESUMABLE:
-        before = everything(stock.db)
+        before = stock.seen()
         with pytest.raises(IllegalTransition):
             invoices.park(stock.db, invoice_id, ParkedReason.KID_TAKEN, "twice", now=stock.now)
-        assert everything(stock.db) == before
+        assert stock.seen() == before
         return
     invoices.park(stock.db, invoice_id, ParkedReason.KID_TAKEN, "twice", now=stock.now)
     row = stock.invoice(invoice_id)
@@ -108,9 +108,9 @@ def test_parking_twice_renews_the_reason_and_keeps_the_way_back(stock: Stock) ->
     assert row.return_state == JourneyState.REGISTERED
     story = [e["detail"] for e in stock.rows(t.events, invoice_id=invoice_id, event="parked")]
     assert story == ["reach_unknown: no answer", "missing_postal_address: city"]
-    before = everything(stock.db)
+    before = stock.seen()
     invoices.park(stock.db, invoice_id, ParkedReason.MISSING_POSTAL_ADDRESS, "city", now=stock.now + 2 * MINUTE)
-    assert everything(stock.db) == before  # nothing new, no line
+    assert stock.seen() == before  # nothing new, no line
 
 
 def test_withdrawn_is_the_end(stock: Stock) -> None:
@@ -126,11 +126,11 @@ def test_withdrawn_is_the_end(stock: Stock) -> None:
 def test_a_stale_invoice_row_moves_nothing(stock: Stock) -> None:
     stale = stock.invoice(stock.fetched())
     invoices.move(stock.db, stale.id, JourneyEvent.CHECK_PASSED, now=stock.now)
-    before = everything(stock.db)
+    before = stock.seen()
     with pytest.raises(IllegalTransition, match="no longer fetched"), stock.db.begin() as tx:
         moves.add_event(tx, stale.id, "noted", now=stock.now)
         moves.move_invoice(tx, stale, JourneyEvent.CHECK_PASSED, now=stock.now, number="other")
-    assert everything(stock.db) == before  # not even the line written first
+    assert stock.seen() == before  # not even the line written first
 
 
 def test_a_stale_parked_row_does_not_get_a_reason_after_it_went_on(stock: Stock) -> None:
@@ -138,10 +138,10 @@ def test_a_stale_parked_row_does_not_get_a_reason_after_it_went_on(stock: Stock)
     invoices.park(stock.db, invoice_id, ParkedReason.KID_TAKEN, "x", now=stock.now)
     stale = stock.invoice(invoice_id)
     invoices.resume(stock.db, invoice_id, now=stock.now, detail="")
-    before = everything(stock.db)
+    before = stock.seen()
     with pytest.raises(IllegalTransition), stock.db.begin() as tx:
         moves.park_invoice(tx, stale, ParkedReason.UNEXPECTED, "y", now=stock.now)
-    assert everything(stock.db) == before
+    assert stock.seen() == before
 
 
 @pytest.mark.parametrize("state", list(DeliveryState))
@@ -153,10 +153,10 @@ def test_a_delivery_moves_by_the_table_only(stock: Stock, state: DeliveryState, 
     [row] = stock.deliveries(invoice_id)
     after = DELIVERY.get((state, event))
     if after is None:
-        before = everything(stock.db)
+        before = stock.seen()
         with pytest.raises(IllegalTransition), stock.db.begin() as tx:
             moves.move_delivery(tx, row, event, now=stock.now, ended_reason="x")
-        assert everything(stock.db) == before
+        assert stock.seen() == before
         return
     with stock.db.begin() as tx:
         assert moves.move_delivery(tx, row, event, now=stock.now, detail="why", ended_reason="x") == after
@@ -172,11 +172,11 @@ def test_a_stale_delivery_row_moves_nothing(stock: Stock, changed: dict[str, Any
     stale = stock.sending()
     with stock.db.begin() as tx:
         tx.execute(update(t.deliveries).where(t.deliveries.c.id == stale.id).values(**changed))
-    before = everything(stock.db)
+    before = stock.seen()
     with pytest.raises(IllegalTransition), stock.db.begin() as tx:
         moves.add_event(tx, stale.invoice_id, "noted", now=stock.now)
         moves.move_delivery(tx, stale, DeliveryEvent.ACCEPTED, now=stock.now)
-    assert everything(stock.db) == before
+    assert stock.seen() == before
 
 
 def test_of_two_moving_at_once_one_wins(stock: Stock, other_db: Database) -> None:
@@ -207,12 +207,12 @@ def test_a_route_is_written_whole_or_not_at_all(stock: Stock) -> None:
     assert (decision["channel"], decision["considered"]) == ("letter", [["ehf", "not reached"]])
     assert (stock.invoice(invoice_id).route, stock.invoice(invoice_id).route_reason) == ("letter", "no e-mail")
     other = stock.registered()
-    before = everything(stock.db)
+    before = stock.seen()
     with pytest.raises(IntegrityError):  # the key is taken: invoice, decision and delivery stay unwritten
         invoices.route(stock.db, other, key="key-one-of-test-route-whole", **values)
     with pytest.raises(IllegalTransition):  # routed already
         invoices.route(stock.db, invoice_id, key="another", **values)
-    assert everything(stock.db) == before
+    assert stock.seen() == before
 
 
 def test_one_row_per_erp_id_and_client(stock: Stock, other_db: Database) -> None:

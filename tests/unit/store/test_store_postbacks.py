@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.store.stocked import LEASE_OVER, MINUTE, Stock, at_once, everything
+from tests.unit.store.stocked import LEASE_OVER, MINUTE, Stock, at_once
 from worker.model.channel import Channel
 from worker.model.journey import DeliveryEvent, IllegalTransition, JourneyEvent
 from worker.model.parked import ParkedReason
@@ -100,10 +100,10 @@ def test_lease_over_comes_back_as_unknown_and_the_late_record_is_refused(stock: 
     stock.turn(LEASE_OVER)
     quick = stock.postback()
     assert (quick.id, quick.state, quick.fence) == (slow.id, "unknown", 2)
-    before = everything(stock.db)
+    before = stock.seen()
     with pytest.raises(IllegalTransition):
         stock.tell(slow, "done")
-    assert everything(stock.db) == before
+    assert stock.seen() == before
     stock.tell(quick, "done", act="ask")
     with pytest.raises(IllegalTransition):
         stock.tell(slow, "ready")

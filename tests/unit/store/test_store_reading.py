@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import insert
 from sqlalchemy.exc import DBAPIError
 
-from tests.unit.store.stocked import LEASE_OVER, MINUTE, NOW, Stock, count, everything
+from tests.unit.store.stocked import LEASE_OVER, MINUTE, NOW, Stock, count
 from worker.model.channel import Channel
 from worker.model.journey import DeliveryEvent
 from worker.model.parked import InvoiceWarning, ParkedReason
@@ -112,11 +112,11 @@ def test_our_own_id_wins_over_a_number_but_never_over_a_kid_with_leading_zeros(s
 )  # fmt: skip
 def test_hostile_references_find_nothing_and_do_nothing(stock: Stock, reference: str) -> None:
     stock.told()
-    before = everything(stock.db)
+    before = stock.seen()
     assert found(stock, reference) == []
     assert reading.parked(stock.db, client=reference) == []
     assert reading.client_status(stock.db, client=reference).states == {}
-    assert everything(stock.db) == before
+    assert stock.seen() == before
 
 
 def test_the_story_is_whole_and_in_order(stock: Stock) -> None:
@@ -173,7 +173,7 @@ def test_reading_waits_for_no_writer(stock: Stock, other_db: Database) -> None:
 
 
 # SQLite has no transaction that refuses writing; its readers take no lock.
-@pytest.mark.parametrize("new_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
 def test_who_only_reads_cannot_write(stock: Stock) -> None:
     before = count(stock.db, t.slots)
     with pytest.raises(DBAPIError, match="read-only"), stock.db.read() as tx:
