@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 
-from tests.support.flow import DAY, Flow, person
+from tests.support.flow import DAY, Flow, business, person
 from worker.day import JOBS, Due
-from worker.runs import run_slot
+from worker.model.channel import Reach, ReachAnswer
+from worker.model.document import Kind
+from worker.runs import run_now, run_slot
 from worker.service import tick
 from worker.store import slots
 from worker.store.slots import SlotKey
@@ -132,3 +135,27 @@ async def test_a_whole_day_with_nobody_at_work_is_told_the_next_morning(house: F
     told = len(missed)
     await house.at(10, 30, day=DAY + timedelta(days=2))
     assert len(house.events("slot.missed")) == told
+
+
+class _SlowLookup:
+    """No answer in time; meanwhile another worker has done the whole job."""
+
+    def __init__(self, house: Flow) -> None:
+        self._house = house
+
+    async def lookup(self, *, participant: str, kind: Kind) -> ReachAnswer:
+        await self._house.job("intake")
+        return ReachAnswer(Reach.UNKNOWN, participant, kind, "no answer")
+
+    async def aclose(self) -> None:
+        """Nothing is held open."""
+
+
+async def test_a_late_verdict_does_not_park_what_another_worker_has_delivered(house: Flow) -> None:
+    house.invoice(5001, business(), reachable=True)
+    house.turn(8)
+    client, slow = house.clients[0], replace(house.house, lookup=_SlowLookup(house))
+    summary = await run_now(slow, client, "intake")
+    assert summary["overtaken"] == 1
+    assert house.deliveries(5001) == [("ehf", "confirmed")]
+    assert house.state(5001) == "delivered"

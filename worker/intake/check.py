@@ -167,12 +167,12 @@ async def _check(
 
 def _park(db: Database, row: InvoiceRow, stop: Stop, *, now: datetime, summary: Summary) -> None:
     log = get_logger()
+    invoices.park(db, row.id, stop.reason, stop.detail, now=now, found_in=row.state)
     summary.count("parked")
     if row.state == JourneyState.PARKED and row.parked_reason == stop.reason:
         log.info("invoice.still_parked", reason=stop.reason)
     else:
         log_parked(stop.reason)
-    invoices.park(db, row.id, stop.reason, stop.detail, now=now)
 
 
 async def _document(row: InvoiceRow, *, now: datetime, db: Database, erp: Erp, documents: DocumentStore) -> Document:

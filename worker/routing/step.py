@@ -41,8 +41,8 @@ async def run(*, now: datetime, client: str, rules: RoutingRules, db: Database, 
                 reason = decision.park
                 if reason is None:
                     raise AssertionError("a decision without a channel parks")
+                invoices.park(db, row.id, reason, decision.reason, now=now, found_in=row.state)
                 invoices.note_decision(db, row.id, reason=decision.reason, considered=considered, now=now)
-                invoices.park(db, row.id, reason, decision.reason, now=now)
                 log_parked(reason)
                 summary.count("parked")
                 continue

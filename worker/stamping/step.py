@@ -69,7 +69,7 @@ async def run(
 
 
 def _park(db: Database, row: InvoiceRow, reason: ParkedReason, detail: str, now: datetime, summary: Summary) -> None:
-    invoices.park(db, row.id, reason, detail[:1000], now=now)
+    invoices.park(db, row.id, reason, detail[:1000], now=now, found_in=row.state)
     log_parked(reason)
     summary.count("parked")
 

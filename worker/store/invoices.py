@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from worker.model.journey import JourneyEvent, JourneyState
+from worker.model.journey import IllegalTransition, JourneyEvent, JourneyState
 from worker.model.parked import InvoiceWarning, ParkedReason
 from worker.store import moves
 from worker.store.database import Database
@@ -121,10 +121,19 @@ def keep(db: Database, invoice_id: int, *, now: datetime, **values: Any) -> None
         tx.execute(update(invoices).where(invoices.c.id == invoice_id).values(updated_at=now, **values))
 
 
-def park(db: Database, invoice_id: int, reason: ParkedReason, detail: str, *, now: datetime) -> None:
-    """Parks the invoice, to return to the state it is in."""
+def park(
+    db: Database, invoice_id: int, reason: ParkedReason, detail: str, *, now: datetime, found_in: str | None = None
+) -> None:
+    """Parks the invoice, to return to the state it is in.
+
+    `found_in`: the state it was in when the verdict was made. Raises IllegalTransition when another worker has moved it
+    on since: a verdict on a step that has been done must not stop what comes after.
+    """
     with db.begin() as tx:
-        moves.park_invoice(tx, moves.invoice_row(tx, invoice_id), reason, detail, now=now)
+        invoice = moves.invoice_row(tx, invoice_id)
+        if found_in is not None and invoice.state != found_in:
+            raise IllegalTransition(f"invoice {invoice_id} is no longer {found_in}")
+        moves.park_invoice(tx, invoice, reason, detail, now=now)
 
 
 def resume(db: Database, invoice_id: int, *, now: datetime, detail: str) -> JourneyState:
