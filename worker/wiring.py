@@ -134,22 +134,26 @@ def build_erp(house: House, client: ClientFile) -> Erp:
 def build_vouchers(house: House, client: ClientFile) -> VoucherBook:
     """The client's books."""
     settings = house.settings
-    common = {
-        "application_key": settings.poweroffice_application_key.get_secret_value(),
-        "client_key": client.settings.poweroffice_client_key.get_secret_value(),
-    }
+    application_key = settings.poweroffice_application_key.get_secret_value()
+    client_key = client.settings.poweroffice_client_key.get_secret_value()
     lag = settings.poweroffice_replica_lag_seconds
     if client.settings.vouchers == "v2":
         return PowerOfficeGoV2Vouchers(
             http=HttpClient(),
             base_url=settings.poweroffice_v2_url,
+            application_key=application_key,
+            client_key=client_key,
             subscription_key=settings.poweroffice_subscription_key.get_secret_value(),
             replica_lag_seconds=lag,
             pacer=house.pacer_v2,
-            **common,
         )
     return PowerOfficeGoVouchers(
-        http=HttpClient(), base_url=settings.poweroffice_url, replica_lag_seconds=lag, pacer=house.pacer, **common
+        http=HttpClient(),
+        base_url=settings.poweroffice_url,
+        application_key=application_key,
+        client_key=client_key,
+        replica_lag_seconds=lag,
+        pacer=house.pacer,
     )
 
 

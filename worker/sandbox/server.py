@@ -123,6 +123,8 @@ class Sandbox:
         lines = {
             "POWEROFFICE_URL": self.poweroffice_url,
             "POWEROFFICE_APPLICATION_KEY": self.application_key,
+            "POWEROFFICE_V2_URL": self.poweroffice_v2_url,
+            "POWEROFFICE_SUBSCRIPTION_KEY": self.subscription_key,
             "PEPPOL_ZONE": self.dns_zone,
             "PEPPOL_DNS_SERVER": f"{dns_host}:{dns_port}",
             "PEPPOL_SMP_OVERRIDE": self.smp_url,
@@ -140,11 +142,8 @@ class Sandbox:
             "SFTP_HOST_KEY": self.sftp_host_key,
         }
         comments = [
-            f"# PowerOffice Go v2: {self.poweroffice_v2_url}, subscription key {self.subscription_key}\n",
-            *(
-                f"# {client.organisation_number} {client.name}: POWEROFFICE_CLIENT_KEY={client.client_key}\n"
-                for client in self.world.clients.values()
-            ),
+            f"# {client.organisation_number} {client.name}: POWEROFFICE_CLIENT_KEY={client.client_key}\n"
+            for client in self.world.clients.values()
         ]
         return "".join([f"{name}={value}\n" for name, value in lines.items()] + comments)
 

@@ -1,0 +1,227 @@
+"""From files to the client's books: payments and events become vouchers, each once, or wait for a person."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.flow import DAY, Flow, client_plan, flow, person
+from tests.support.settlement_samples import OcrAssignment, OcrFile, OcrTransaction, feed
+from worker.sandbox.records import Account
+from worker.store import settlement, vouchers
+from worker.store.rows import ItemRow
+
+pytestmark = pytest.mark.anyio
+
+ON = {
+    "RETURN_DATA": "on",
+    "ACCOUNT_CLEARING": "1510",
+    "ACCOUNT_ADMINISTRATIVE_FEES": "6970",
+    "ACCOUNT_FINANCIAL_FEES": "6975",
+    "ACCOUNT_BANK": "1920",
+    "ACCOUNT_BALANCE": "2990",
+    "ACCOUNT_INTEREST_INCOME": "8050",
+    "ACCOUNT_LOSSES": "7830",
+}
+WAITING = ["waiting"]
+CLEARING = 1510
+
+
+@asynccontextmanager
+async def books(folder: Path, *, version: str = "v1", worker: dict[str, str] | None = None, **changes: str
+                ) -> AsyncGenerator[Flow]:  # fmt: skip
+    """A client with return data whose invoices 5001 and 5002, 1250 kroner each, have gone out and been told."""
+    plan = client_plan(**{**ON, "VOUCHERS": version, **changes})
+    async with flow(folder, plan, settings=worker) as house:
+        for code in (CLEARING, 6970, 6975, 2990, 8050):
+            house.erp().accounts[code] = Account(code=code, name=f"Konto {code}")
+        house.invoice(5001, person())
+        house.invoice(5002, person())
+        await house.at(8)
+        await house.job("postback")
+        yield house
+
+
+def lay(house: Flow, name: str, content: bytes) -> None:
+    folder = house.folder / "inbox"
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_bytes(content)
+
+
+def kid(house: Flow, number: int) -> str:
+    return house.story(number).invoice.kid or ""
+
+
+def ocr(*payments: tuple[int, str], number: int = 777) -> bytes:
+    """(øre, KID)"""
+    transactions = [OcrTransaction(minor, text, reference=100 + place) for place, (minor, text) in enumerate(payments)]
+    return OcrFile([OcrAssignment(transactions)], number=number).render()
+
+
+def event(number: int, kind: str, amount: str = "", **more: Any) -> dict[str, object]:
+    money = {"amount": amount, "currency": "NOK"} if amount else {}
+    return {"event_id": str(number), "client": "nordlys", "kind": kind, "date": "2026-11-20", **money, **more}
+
+
+async def settle(house: Flow, *, day: date = DAY) -> None:
+    house.turn(15, 30, day=day)
+    await house.job("settlement")
+
+
+def waiting(house: Flow) -> list[tuple[str, str | None]]:
+    return [(row.kind, row.reason) for row in items(house, "waiting")]
+
+
+def items(house: Flow, *states: str) -> list[ItemRow]:
+    return settlement.items(house.house.db, states=states)
+
+
+def states(house: Flow) -> list[str]:
+    return [row.state for row in vouchers.of_client(house.house.db, client="nordlys")]
+
+
+def still_owed(house: Flow, code: int = 10001) -> dict[str | None, Decimal]:
+    """What is open on the debtor's ledger in the ERP, by document."""
+    found = house.erp().ledger.entries.values()
+    return {entry.document_no: entry.balance for entry in found if entry.customer_code == code and entry.balance}
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+async def test_a_payment_closes_the_debtors_invoice_and_the_erp_is_told(tmp_path: Path, version: str) -> None:
+    async with books(tmp_path, version=version) as house:
+        lay(house, "ocr.txt", ocr((125000, kid(house, 5001))))
+        await settle(house)
+        assert states(house) == ["posted"]
+        assert house.erp().balance(CLEARING) == Decimal("1250.00")
+        assert still_owed(house) == {"5002": Decimal(1250)}
+        assert [(call.call, call.status) for call in house.told(5001)][-1] == ("status", 4)
+        assert (house.folder / "inbox" / "taken" / "ocr.txt").exists()
+
+
+@pytest.mark.parametrize("by_day", ["false", "true"])
+async def test_the_factors_events_become_balanced_vouchers(tmp_path: Path, by_day: str) -> None:
+    async with books(tmp_path, worker={"PAYMENTS_FROM": "feed"}, VOUCHERS_BY_DAY=by_day) as house:
+        lay(house, "feed.jsonl", feed([
+            event(1, "payment", "1250.00", invoice_number="5001"),
+            event(2, "administrative_fee", "50.00"),
+            event(3, "financial_fee", "30.00"),
+            event(4, "advance", "600.00"),
+            event(5, "payout", "200.00"),
+            event(6, "interest_paid", "12.50", invoice_number="5001"),
+            event(7, "balance_change", "-40.00"),
+            event(8, "write_off", "250.00", invoice_number="5002"),
+            event(9, "recourse", "1000.00", invoice_number="5002"),
+        ]))  # fmt: skip
+        await settle(house)
+        erp = house.erp()
+        assert set(states(house)) == {"posted"}
+        assert len(states(house)) == (2 if by_day == "true" else 9)
+        assert erp.balance(CLEARING) == Decimal("1250.00") - 50 - 30 - 600 - 200 + Decimal("12.50") - 40 + 1000
+        assert (erp.balance(6970), erp.balance(6975), erp.balance(7830)) == (50, 30, 250)
+        assert (erp.balance(8050), erp.balance(2990)) == (Decimal("-12.50"), 40)
+        assert erp.balance(1920) == 600 + 200 - 1000
+        assert all(sum(line.amount for line in voucher.lines) == 0 for voucher in erp.vouchers.values())
+
+
+async def test_a_dispute_and_an_end_are_told_and_book_nothing(tmp_path: Path) -> None:
+    async with books(tmp_path) as house:
+        lay(house, "feed.jsonl", feed([event(1, "dispute", invoice_number="5001"),
+                                       event(2, "completed", invoice_number="5002")]))  # fmt: skip
+        await settle(house)
+        assert states(house) == []
+        assert (house.told(5001)[-1].status, house.told(5002)[-1].status) == (3, 4)
+        await settle(house)
+        assert len(house.told(5001)) == 2, "told once"
+
+
+async def test_what_does_not_fit_waits_with_its_reason_and_the_rest_goes_on(tmp_path: Path) -> None:
+    async with books(tmp_path) as house:
+        right = kid(house, 5001)
+        wrong = right[:-1] + str((int(right[-1]) + 1) % 10)
+        lay(house, "1.txt", ocr((50000, right), (100000, right), (125000, right), (1000, wrong), (1000, "123456785"),
+                                (-1000, kid(house, 5002))))  # fmt: skip
+        lay(house, "2.jsonl", feed([
+            event(1, "write_off", "10.00", invoice_number="999999"),
+            event(2, "direct_payment", "10.00", invoice_number="5002"),
+            {**event(3, "advance", "10.00"), "currency": "EUR"},
+            {**event(4, "advance", "10.00"), "client": "ukjent"},
+        ]))  # fmt: skip
+        await settle(house)
+        assert [reason for _, reason in waiting(house)] == [
+            "already_paid", "wrong_check_digit", "unknown_kid", "reversal", "unknown_invoice", "direct_payment",
+            "foreign_currency", "unknown_client",
+        ]  # fmt: skip
+        assert states(house) == ["posted", "posted"], "part payment and over-payment are taken as they are"
+        assert [row.note for row in items(house, "booked")] == ["", "overpaid by 250.00"]
+        assert house.erp().balance(CLEARING) == Decimal("1500.00")
+
+
+async def test_the_same_money_in_another_file_counts_once_and_a_broken_file_not_at_all(tmp_path: Path) -> None:
+    async with books(tmp_path) as house:
+        good = ocr((125000, kid(house, 5001)))
+        lay(house, "a.txt", good)
+        lay(house, "b.txt", good)
+        lay(house, "broken.txt", good.replace(b"NY000089", b"NY000088"))
+        lay(house, "half.txt.part", b"still being written")
+        await settle(house)
+        lay(house, "again.txt", ocr((125000, kid(house, 5001)), number=778))
+        await settle(house)
+        assert house.erp().balance(CLEARING) == Decimal("1250.00")
+        quarantine = house.folder / "inbox" / "quarantine"
+        assert sorted(path.name for path in quarantine.iterdir()) == ["broken.txt", "broken.txt.reason.txt"]
+        assert (house.folder / "inbox" / "half.txt.part").exists()
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+async def test_an_answer_lost_after_posting_is_asked_about_and_nothing_is_posted_twice(
+    tmp_path: Path, version: str
+) -> None:
+    async with books(tmp_path, version=version) as house:
+        lay(house, "ocr.txt", ocr((125000, kid(house, 5001))))
+        house.erp().trouble.voucher_500_after_accept_next = 1
+        await settle(house)
+        house.turn(16)
+        await house.job("follow_up")
+        assert states(house) == ["posted"]
+        assert len(house.erp().vouchers) == 1
+        assert house.erp().balance(CLEARING) == Decimal("1250.00")
+
+
+async def test_a_locked_day_moves_to_the_first_open_one_and_says_so(tmp_path: Path) -> None:
+    async with books(tmp_path) as house:
+        house.erp().lock_date = date(2026, 11, 30)
+        lay(house, "ocr.txt", ocr((125000, kid(house, 5001))))
+        await settle(house)
+        (voucher,) = house.erp().vouchers.values()
+        assert voucher.on == date(2026, 12, 1)
+        assert "gjelder 20.11.2026" in (voucher.description or "")
+        (row,) = vouchers.of_client(house.house.db, client="nordlys")
+        assert (row.state, row.date) == ("posted", date(2026, 12, 1))
+
+
+async def test_an_account_closed_overnight_holds_everything_back_until_it_is_opened(tmp_path: Path) -> None:
+    async with books(tmp_path) as house:
+        house.erp().mend_account(CLEARING, active=False)
+        lay(house, "ocr.txt", ocr((125000, kid(house, 5001))))
+        await settle(house)
+        assert (states(house), len(house.erp().vouchers)) == (["ready"], 0)
+        [line] = house.events("voucher.account_closed")
+        assert line["fault"] == ["general 1510 is closed"]
+        house.erp().mend_account(CLEARING, active=True)
+        await settle(house, day=DAY + timedelta(days=1))
+        assert states(house) == ["posted"]
+
+
+async def test_without_return_data_nothing_is_posted_and_the_status_still_follows(tmp_path: Path) -> None:
+    async with books(tmp_path, RETURN_DATA="off") as house:
+        lay(house, "ocr.txt", ocr((125000, kid(house, 5001))))
+        await settle(house)
+        assert (states(house), len(house.erp().vouchers)) == ([], 0)
+        assert [row.state for row in items(house, "told")] == ["told"]
+        assert house.told(5001)[-1].status == 4
