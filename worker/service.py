@@ -71,7 +71,9 @@ async def tick(house: House, clients: list[ClientFile], *, owner: str) -> list[S
 
     async def one(client: ClientFile) -> list[Summary]:
         done: list[Summary] = []
-        for slot in slots.without_row(house.db, client=client.name, among=earlier, key=lambda d: (d.job.name, d.slot)):
+        for slot in slots.without_row(
+            house.db, client=client.name, among=earlier, key=lambda d: (d.job.name, d.slot), now=house.clock.now()
+        ):
             report_missed(house, client, slot, owner=owner)
         for slot in due:
             if slot.in_time:

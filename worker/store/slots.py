@@ -136,24 +136,32 @@ Planned = TypeVar("Planned")
 
 
 def without_row(
-    db: Database, *, client: str, among: Sequence[Planned], key: Callable[[Planned], tuple[str, datetime]]
+    db: Database,
+    *,
+    client: str,
+    among: Sequence[Planned],
+    key: Callable[[Planned], tuple[str, datetime]],
+    now: datetime,
 ) -> list[Planned]:
-    """Those planned runs that have no row, and lie after the job's first for the client: before, it was not ours."""
+    """Those planned runs that nobody began, or that a worker began and died in. Only after the job's first run for the
+    client: before, it was not ours."""
     if not among:
         return []
-    with db.begin() as tx:
+    oldest = min(key(one)[1] for one in among)
+    died = and_(slots.c.state == "running", slots.c.lease_until <= now)
+    with db.read() as tx:
         firsts = tx.execute(
             select(slots.c.job, func.min(slots.c.slot)).where(slots.c.client == client).group_by(slots.c.job)
         )
-        first = dict(firsts.tuples().all())
-        oldest = min(key(one)[1] for one in among)
-        known = set(
-            tx.execute(
-                select(slots.c.job, slots.c.slot).where(slots.c.client == client, slots.c.slot >= oldest)
-            ).tuples()
+        first = {str(job): slot for job, slot in firsts}
+        rows = tx.execute(
+            select(slots.c.job, slots.c.slot).where(slots.c.client == client, slots.c.slot >= oldest, ~died)
         )
+        known = {(str(job), slot) for job, slot in rows}
     return [
-        one for one in among if (job := key(one)[0]) in first and key(one)[1] > first[job] and key(one) not in known
+        one
+        for one in among
+        if (job := key(one)[0]) in first and key(one)[1] >= first[job] and key(one) not in known
     ]
 
 

@@ -31,9 +31,29 @@ def test_a_kid_is_given_once_whatever_is_asked_later(stock: Stock, account: str)
     invoice_id = stock.fetched()
     assert invoices.allocate_kid(stock.db, invoice_id, account=account, kid="0012345", now=stock.now) == "0012345"
     assert invoices.allocate_kid(stock.db, invoice_id, account=account, kid="0099999", now=stock.now) == "0012345"
-    other_account = str(next(_accounts))
-    assert invoices.allocate_kid(stock.db, invoice_id, account=other_account, kid="1", now=stock.now) == "0012345"
     assert len(stock.rows(t.kids, invoice_id=invoice_id)) == 1
+
+
+def test_another_account_before_stamping_is_another_kid(stock: Stock, account: str) -> None:
+    """Payments are looked up by account and KID: what is stamped must be what stands here."""
+    other_account = str(next(_accounts))
+    invoice_id, taken = stock.fetched(), stock.fetched()
+    invoices.allocate_kid(stock.db, invoice_id, account=account, kid="0012345", now=stock.now)
+    invoices.allocate_kid(stock.db, taken, account=other_account, kid="0012345", now=stock.now)
+    with pytest.raises(invoices.KidTaken):
+        invoices.allocate_kid(stock.db, invoice_id, account=other_account, kid="0012345", now=stock.now)
+    assert [row["account"] for row in stock.rows(t.kids, invoice_id=invoice_id)] == [account], "nothing half done"
+    assert invoices.allocate_kid(stock.db, invoice_id, account=other_account, kid="777", now=stock.now) == "777"
+    (row,) = stock.rows(t.kids, invoice_id=invoice_id)
+    assert (row["account"], row["kid"]) == (other_account, "777")
+
+
+def test_a_stamped_kid_is_never_given_up(stock: Stock, account: str) -> None:
+    invoice_id = stock.fetched()
+    invoices.allocate_kid(stock.db, invoice_id, account=account, kid="0012345", now=stock.now)
+    invoices.keep(stock.db, invoice_id, now=stock.now, stamped_sha256="ab" * 32)
+    other_account = str(next(_accounts))
+    assert invoices.allocate_kid(stock.db, invoice_id, account=other_account, kid="777", now=stock.now) == "0012345"
 
 
 def test_a_kid_is_one_invoices_on_its_account(stock: Stock, account: str) -> None:

@@ -109,6 +109,31 @@ def test_a_run_that_died_and_nobody_took_over_is_missed_too(db: Database, key: S
     assert row(db, key).state == "missed"
 
 
+def test_planned_runs_that_nobody_ran_or_that_died(db: Database, stock: Stock) -> None:
+    def itself(one: tuple[str, datetime]) -> tuple[str, datetime]:
+        return one
+
+    planned = [("intake", NOW + timedelta(days=day)) for day in range(6)] + [("postback", NOW)]
+
+    def unrun(now: datetime, client: str = stock.client) -> list[tuple[str, datetime]]:
+        return slots.without_row(db, client=client, among=planned, key=itself, now=now)
+
+    late = NOW + timedelta(days=7)
+    assert unrun(late) == []  # nothing was ever run for this client: it was not ours
+    keys = [SlotKey(stock.client, job, slot) for job, slot in planned]
+    for key, state in ((keys[1], "done"), (keys[3], "failed")):
+        slots.start(db, key, owner="a", now=key.slot)
+        slots.finish(db, key, owner="a", state=state, summary={}, now=key.slot)
+    slots.start(db, keys[4], owner="a", now=keys[4].slot)
+    assert unrun(keys[4].slot + MINUTE) == [planned[2], planned[5]]
+    assert unrun(late) == [planned[2], planned[4], planned[5]]  # begun, and its worker died
+    assert unrun(late, stock.client + "-2") == []
+    for key in (keys[2], keys[4], keys[5]):
+        assert slots.missed(db, key, owner="b", now=late)
+    assert unrun(late) == []
+    assert slots.without_row(db, client=stock.client, among=[], key=itself, now=late) == []
+
+
 def test_latest_first_and_no_more_than_asked(db: Database, stock: Stock) -> None:
     keys = [SlotKey(stock.client, "follow_up", NOW + n * MINUTE) for n in range(5)]
     for key in keys:
