@@ -161,16 +161,21 @@ def set_warnings(
 
 
 def allocate_kid(db: Database, invoice_id: int, *, account: str, kid: str, now: datetime) -> str:
-    """Gives the invoice its KID once, whatever is retried: an invoice that has one keeps it.
+    """Gives the invoice its KID once, whatever is retried: an invoice that has one on the account keeps it.
+
+    When the client has got another factor account before the invoice was stamped, the KID of the old account is given
+    up for one on the new: a payment is known by account and KID together, and nobody has seen the old one.
 
     Raises KidTaken when another invoice on the account has it, LookupError.
     """
     try:
         with db.begin() as tx:
-            moves.invoice_row(tx, invoice_id)  # two workers on the same invoice: the second finds what the first gave
+            # Two workers on the same invoice: the second finds what the first gave.
+            invoice = moves.invoice_row(tx, invoice_id)
             own = tx.execute(select(kids.c.account, kids.c.kid).where(kids.c.invoice_id == invoice_id)).first()
-            if own is not None:
+            if own is not None and (own.account == account or invoice.stamped_sha256):
                 return own.kid
+            tx.execute(delete(kids).where(kids.c.invoice_id == invoice_id))
             tx.execute(insert(kids).values(account=account, kid=kid, invoice_id=invoice_id, allocated_at=now))
             return kid
     except IntegrityError as error:
