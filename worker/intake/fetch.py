@@ -14,6 +14,8 @@ from worker.store.database import Database
 from worker.support.log import get_logger
 from worker.support.summary import Summary
 
+_LONGEST = {"erp_id": 64, "number": 64, "customer_code": 32}  # as in store.tables
+
 
 async def fetch(*, now: datetime, client: str, erp_name: str, db: Database, erp: Erp) -> Summary:
     """Adds a row for every listed invoice not seen before. What was listed before the ERP failed is kept."""
@@ -21,6 +23,11 @@ async def fetch(*, now: datetime, client: str, erp_name: str, db: Database, erp:
     try:
         async for listed in erp.available_invoices():
             summary.count("listed")
+            if (field := _too_long(listed)) is not None:
+                # Not PostgreSQL's refusal in the middle of the list: the rows after it are taken in.
+                summary.count("trouble")
+                log.error("erp.list_failed", outcome="refused", message=f"a row was left out: its {field} is too long")
+                continue
             if invoices.known_erp_ids(db, client=client, erp_ids=[listed.erp_id]):
                 continue
             new_id = invoices.add_fetched(
@@ -41,6 +48,11 @@ async def fetch(*, now: datetime, client: str, erp_name: str, db: Database, erp:
         summary.count("trouble")
         log.error("erp.list_failed", outcome=error.kind, message=error.message)
     return summary
+
+
+def _too_long(listed: ErpInvoice) -> str | None:
+    """The field that is longer than the store keeps; cut, it would name something else."""
+    return next((name for name, longest in _LONGEST.items() if len(getattr(listed, name)) > longest), None)
 
 
 def as_json(listed: ErpInvoice) -> dict[str, object]:
