@@ -76,13 +76,23 @@ def _number(stem: int) -> str:
 
 
 FACTOR_NUMBER = _number(39910000)
+# What the factor asks a client to set up before return data is switched on.
+RETURN_DATA_ACCOUNTS = {
+    1510: "Fordringer factoring",
+    2990: "Gjeld factoring",
+    6970: "Administrative gebyrer factoring",
+    6975: "Finansielle gebyrer factoring",
+    8050: "Renteinntekter",
+}
 
 CLIENTS: tuple[DemoClient, ...] = (
     DemoClient(
         "nordlys", "demo-key-nordlys", "Nordlys Bakeri & Konditori AS", _number(39910100),
         PostalAddress("Storgata 14", "", "9008", "Tromsø"), "15032080119",
         {"KID_CLIENT_NUMBER": "1001", "EMAIL_CHANNEL": "link", "ACCENT_COLOUR": "#1f4e5f",
-         "REPLY_TO": "faktura@nordlys.example"},
+         "REPLY_TO": "faktura@nordlys.example", "RETURN_DATA": "on", "ACCOUNT_CLEARING": "1510",
+         "ACCOUNT_ADMINISTRATIVE_FEES": "6970", "ACCOUNT_FINANCIAL_FEES": "6975", "ACCOUNT_BANK": "1920",
+         "ACCOUNT_BALANCE": "2990", "ACCOUNT_INTEREST_INCOME": "8050", "ACCOUNT_LOSSES": "7830"},
     ),
     DemoClient(
         "fjordvik", "demo-key-fjordvik", "Fjordvik Rør og Varme AS", _number(39910200),

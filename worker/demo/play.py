@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import sys
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from worker.demo import report, scenes
+from worker.demo import money, report, scenes
 from worker.demo.calendar import FIRST_DAY, at
 from worker.demo.folder import from_folder
 from worker.demo.scenes import Scene
@@ -42,6 +43,7 @@ class Play:
     house: House
     clients: list[ClientFile]
     clock: TurnedClock
+    before: dict[str, Decimal] = field(default_factory=dict)  # the client's books before the settlement
 
 
 async def play(*, out: Path, invoices: Path | None) -> int:
@@ -64,10 +66,13 @@ async def play(*, out: Path, invoices: Path | None) -> int:
             stack.push_async_callback(house.aclose)
             migrate(house.db)
             await _portal(house, port, stack)
-            troubled = await _run_scenes(Play(world, sandbox, house, clients, clock), plot.scenes, console)
+            the_play = Play(world, sandbox, house, clients, clock)
+            troubled = await _run_scenes(the_play, plot.scenes, console)
             report.write_folder(out, world)
             stories = report.stories(house.db)
     report.print_table(console, stories)
+    if the_play.before:
+        console.print(money.table(the_play.before, money.standing(world)))
     console.print(f"Look into [bold]{out}[/]: ehf, mail, letters, registered, pdf, erp.json, worker.log.jsonl."
                   f"\nAsk the worker itself: factoring-worker status --settings {path}")  # fmt: skip
     ended = all(story.invoice.state in (JourneyState.POSTED_BACK, JourneyState.PARKED) for story in stories)
@@ -121,7 +126,8 @@ _SHOWN = {
     "try_later": "to be tried later", "unknown": "outcome unknown", "ask_confirmed": "found delivered by asking",
     "ask_refused": "given up by the access point", "next_letter": "to go as letters",
     "next_email_link": "to go by e-mail", "told_delivered": "told to the ERP", "told_status": "told as a new status",
-    "postback_refused": "refused by the ERP",
+    "postback_refused": "refused by the ERP", "items_taken": "payments and events read", "items_matched": "matched",
+    "items_waiting": "waiting for a bookkeeper", "voucher_posted": "vouchers posted",
 }  # fmt: skip
 
 

@@ -12,8 +12,10 @@ from worker.demo import cast
 from worker.demo.calendar import FIRST_DAY, LETTER_DAY, SECOND_DAY, at
 from worker.demo.cast import DemoInvoice
 from worker.demo.debtors import open_invoice
+from worker.demo.money import money_comes
 from worker.demo.stage import ClientEnv
 from worker.model.ehf import read_document
+from worker.sandbox.client_books import STANDARD_ACCOUNTS
 from worker.sandbox.world import World
 from worker.support.clock import oslo
 
@@ -47,7 +49,7 @@ def working_day(day: date, *, ticks: tuple[tuple[int, int], ...] = ()) -> list[S
     scenes = [
         Scene(oslo(day, first), "intake, stamping, delivery; fallbacks", jobs=True),
         Scene(oslo(day, second), "second intake; fallbacks", jobs=True),
-        Scene(oslo(day, report), "reports to the ERP", jobs=True),
+        Scene(oslo(day, report), "reports to the ERP, settlement", jobs=True),
         *(Scene(at(day, hour, minute), "what had to wait", jobs=True) for hour, minute in ticks),
     ]
     return sorted(scenes, key=lambda scene: scene.at)
@@ -57,7 +59,12 @@ def own_plot(world: World) -> Plot:
     """Two clients, and every route and trouble the demo has."""
     wanted = cast.invoices()
     for client in cast.CLIENTS:
-        erp = world.add_client(client_key=client.key, name=client.title, organisation_number=client.organisation_number)
+        erp = world.add_client(
+            client_key=client.key,
+            name=client.title,
+            organisation_number=client.organisation_number,
+            accounts={**STANDARD_ACCOUNTS, **cast.RETURN_DATA_ACCOUNTS},
+        )
         for debtor in cast.DEBTORS[client.name]:
             first, _, last = debtor.name.rpartition(" ")
             person = not debtor.organisation_number and debtor.code != 10016
@@ -89,6 +96,7 @@ def own_plot(world: World) -> Plot:
         Scene(at(FIRST_DAY, 10), "a customer card is mended in the ERP", act=_mend),
         *(Scene(at(day, 12), "debtors open their links", act=_opener(day)) for day in days),
         *working_day(SECOND_DAY),
+        Scene(at(SECOND_DAY, 14), "the bank and the factor lay their files in the inbox", act=money_comes),
         *working_day(LETTER_DAY, ticks=((15, 40),)),
     ]
     return Plot(
