@@ -56,7 +56,9 @@ async def run_now(house: House, client: ClientFile, job_name: str) -> Summary:
         return await run_job(house, client, job)
 
 
-async def run_slot(house: House, client: ClientFile, due: Due, *, owner: str) -> Summary | None:
+async def run_slot(
+    house: House, client: ClientFile, due: Due, *, owner: str, beat_seconds: float = HEARTBEAT_SECONDS
+) -> Summary | None:
     """Runs the slot if it is ours to run; None when another worker has it, it has been run, or we were told to stop.
 
     A run we were told to stop is given back unfinished, so that the next worker (a new version, say) takes it up at
@@ -70,7 +72,7 @@ async def run_slot(house: House, client: ClientFile, due: Due, *, owner: str) ->
         if not slots.start(house.db, key, owner=owner, now=now):
             return None
         log.info("run.started", owner=owner)
-        beating = asyncio.create_task(_beat(house.db, house.clock, key, owner))
+        beating = asyncio.create_task(_beat(house.db, house.clock, key, owner, beat_seconds))
         summary, state = Summary(), "failed"
         try:
             summary = await run_job(house, client, due.job)
@@ -98,9 +100,14 @@ def report_missed(house: House, client: ClientFile, due: Due, *, owner: str) -> 
     return True
 
 
-async def _beat(db: Database, clock: Clock, key: slots.SlotKey, owner: str) -> None:
+async def _beat(db: Database, clock: Clock, key: slots.SlotKey, owner: str, seconds: float) -> None:
     while True:
-        await asyncio.sleep(HEARTBEAT_SECONDS)
-        if not slots.heartbeat(db, key, owner=owner, now=clock.now()):
+        await asyncio.sleep(seconds)
+        try:
+            ours = slots.heartbeat(db, key, owner=owner, now=clock.now())
+        except Exception as error:  # noqa: BLE001 - the lease lasts several beats; the next may get through
+            get_logger().warning("run.heartbeat_failed", owner=owner, exc_info=error)
+            continue
+        if not ours:
             get_logger().error("run.lease_lost", owner=owner)
             return

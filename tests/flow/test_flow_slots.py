@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
+from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
-from tests.support.flow import DAY, Flow, business, person
+from tests.support.flow import DAY, OWNER, Flow, business, person
 from worker.day import JOBS, Due
 from worker.model.channel import Reach, ReachAnswer
 from worker.model.document import Kind
 from worker.runs import run_now, run_slot
 from worker.service import tick
 from worker.store import slots
+from worker.store.database import Database
 from worker.store.slots import SlotKey
 from worker.wiring import build_house
 
@@ -135,6 +140,52 @@ async def test_a_whole_day_with_nobody_at_work_is_told_the_next_morning(house: F
     told = len(missed)
     await house.at(10, 30, day=DAY + timedelta(days=2))
     assert len(house.events("slot.missed")) == told
+
+
+class _Flickering(Database):
+    """A database that cannot be written while `down`."""
+
+    down = False
+
+    @contextmanager
+    def begin(self) -> Generator[Connection]:
+        if self.down:
+            raise OperationalError("update", {}, Exception("server closed the connection"))
+        with super().begin() as tx:
+            yield tx
+
+
+class _LookupWhileDown:
+    """The database is away while the network is asked."""
+
+    def __init__(self, db: _Flickering) -> None:
+        self._db = db
+
+    async def lookup(self, *, participant: str, kind: Kind) -> ReachAnswer:
+        self._db.down = True
+        await asyncio.sleep(0.1)
+        self._db.down = False
+        return ReachAnswer(Reach.YES, participant, kind, "registered")
+
+    async def aclose(self) -> None:
+        """Nothing is held open."""
+
+
+async def test_a_heartbeat_that_fails_once_neither_stops_nor_spoils_the_run(house: Flow) -> None:
+    house.invoice(5001, business(), reachable=True)
+    house.turn(8)
+    db = _Flickering(house.house.settings.database_url)
+    shaky = replace(house.house, db=db, lookup=_LookupWhileDown(db))
+    due = Due(JOBS["intake"], house.clock.now(), True)
+    try:
+        summary = await run_slot(shaky, house.clients[0], due, owner=OWNER, beat_seconds=0.02)
+    finally:
+        db.close()
+    assert summary is not None
+    assert summary["confirmed"] == 1
+    (run,) = slots.latest(house.house.db, client="nordlys")
+    assert (run.job, run.state) == ("intake", "done")
+    assert house.events("run.heartbeat_failed")
 
 
 class _SlowLookup:
