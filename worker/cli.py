@@ -25,6 +25,7 @@ from worker.cli_common import (
     run_async,
     worker_settings,
 )
+from worker.cli_settlement import settlement_app
 from worker.day import JOBS
 from worker.ports import DocumentLost, RulesUnavailable
 from worker.runs import run_now
@@ -57,6 +58,7 @@ app = typer.Typer(
 )
 invoice_app = typer.Typer(help="One invoice.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(invoice_app, name="invoice")
+app.add_typer(settlement_app, name="settlement")
 rules_app = typer.Typer(help="The official rules for EHF, in a folder.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(rules_app, name="rules")
 

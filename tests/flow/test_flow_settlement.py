@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import date, timedelta
@@ -9,10 +10,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import anyio.to_thread
 import pytest
+from typer.testing import CliRunner, Result
 
 from tests.support.flow import DAY, Flow, client_plan, flow, person
 from tests.support.settlement_samples import OcrAssignment, OcrFile, OcrTransaction, feed
+from worker.cli import app
 from worker.sandbox.records import Account
 from worker.store import settlement, vouchers
 from worker.store.rows import ItemRow
@@ -225,3 +229,93 @@ async def test_without_return_data_nothing_is_posted_and_the_status_still_follow
         assert (states(house), len(house.erp().vouchers)) == ([], 0)
         assert [row.state for row in items(house, "told")] == ["told"]
         assert house.told(5001)[-1].status == 4
+
+
+# --- commands -------------------------------------------------------------------------------------
+
+
+def command(house: Flow, *words: str) -> Result:
+    return CliRunner().invoke(
+        app, ["settlement", *words, "--settings", str(house.settings_path)], env={"COLUMNS": "200"}
+    )
+
+
+def said(house: Flow, *words: str) -> Any:
+    result = command(house, *words)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+async def test_what_waits_is_listed_matched_and_booked(tmp_path: Path) -> None:
+    async with books(tmp_path) as house:
+        lay(house, "ocr.txt", ocr((125000, "123456785"), (200000, "123456785"), (100, "123456785")))
+        await settle(house)
+        one, two, three = [row["id"] for row in json.loads(said(house, "list", "--json"))["waiting"]]
+        assert said(house, "list").count("unknown_kid") == 3
+        said(house, "match", str(one), "nordlys/5001", "--note", "ringte betaleren")
+        said(house, "ignore", str(three), "--note", "betalt tilbake")
+        unbalanced = command(house, "match", str(two), "5001=1250", "5002=700,00", "--note", "x")
+        assert (unbalanced.exit_code, "do not sum" in unbalanced.output) == (1, True)
+        assert command(house, "match", str(two), "5001", "5002", "--note", "x").exit_code == 2
+        said(house, "match", str(two), "5001=750", "5002=1250,00", "--note", "delt etter avtale")
+        assert command(house, "match", str(two), "5001", "--note", "x").exit_code == 1, "decided already"
+        assert command(house, "ignore", "99999", "--note", "x").exit_code == 1
+        await settle(house)
+        assert states(house) == ["posted"] * 3
+        assert house.erp().balance(CLEARING) == Decimal("3250.00")
+        assert "Nothing waits" in said(house, "list")
+
+
+async def test_what_may_never_be_booked_by_hand_is_not(tmp_path: Path) -> None:
+    async with books(tmp_path) as house:
+        lay(house, "feed.jsonl", feed([event(1, "direct_payment", "10.00", invoice_number="5002"),
+                                       {**event(2, "advance", "10.00"), "client": "ukjent"}]))  # fmt: skip
+        lay(house, "ocr.txt", ocr((125000, kid(house, 5001)), (-1000, kid(house, 5002))))
+        await settle(house)
+        rows = items(house, "waiting")
+        assert len(rows) == 3
+        for row in rows:
+            result = command(house, "match", str(row.id), "5001", "--note", "x")
+            assert result.exit_code == 1, result.output
+        assert [row.state for row in items(house, "waiting")] == WAITING * 3
+
+
+async def test_a_refused_voucher_goes_again_when_the_debtors_card_is_open(tmp_path: Path) -> None:
+    async with books(tmp_path) as house:
+        house.erp().mend_customer(10001, active=False)
+        lay(house, "ocr.txt", ocr((125000, kid(house, 5001))))
+        await settle(house)
+        assert states(house) == ["refused"]
+        [voucher] = json.loads(said(house, "list", "--json"))["refused_vouchers"]
+        assert "not active" in voucher["answer"]
+        assert "not active" in said(house, "list")
+        house.erp().mend_customer(10001, active=True)
+        said(house, "retry", str(voucher["id"]))
+        assert command(house, "retry", str(voucher["id"])).exit_code == 1
+        house.turn(16)
+        await house.job("follow_up")
+        assert states(house) == ["posted"]
+
+
+async def test_the_balance_is_compared_to_the_ore_and_the_statement_foots(tmp_path: Path) -> None:
+    async with books(tmp_path, ACCOUNT_CLEARING="supplier:20200") as house:
+        house.erp().accounts[2400] = Account(code=2400, name="Leverandørgjeld")
+        house.erp().add_supplier(20200, "Eksempel Factoring AS")
+        lay(house, "feed.jsonl", feed([event(1, "administrative_fee", "50.10"), event(2, "payout", "200.00")]))
+        lay(house, "ocr.txt", ocr((125000, kid(house, 5001))))
+        await settle(house)
+        on = ("--on", "2026-11-26")
+        shown = await anyio.to_thread.run_sync(lambda: command(house, "balance", "nordlys", *on))
+        assert (shown.exit_code, shown.output.count("999,90")) == (0, 2), shown.output
+        (voucher, *_) = house.erp().vouchers.values()
+        house.erp().reverse_voucher(voucher.id)
+        shown = await anyio.to_thread.run_sync(lambda: command(house, "balance", "nordlys", *on))
+        assert shown.exit_code == 1, shown.output
+        out = tmp_path / "day.csv"
+        said(house, "statement", "nordlys", "--on", "2026-11-25", "--out", str(out))
+        lines = [line.split(";") for line in out.read_text(encoding="utf-8-sig").splitlines()]
+        sums = {line[1]: line[3] for line in lines if line[1].startswith("Sum ")}
+        assert sums["Sum Innbetaling"] == "1250,00"
+        assert (sums["Sum Utbetaling"], sums["Sum Administrativt gebyr"]) == ("-200,00", "-50,10")
+        assert sums["Sum Faktura mottatt"] == sums["Sum Levert"] == "2500,00"
+        assert command(house, "statement", "nordlys", "--out", "day.doc").exit_code == 2

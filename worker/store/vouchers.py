@@ -166,6 +166,15 @@ def of_client(
         return [VoucherRow.of(row) for row in tx.execute(query).mappings()]
 
 
+def refused(db: Database, *, client: str | None = None) -> list[VoucherRow]:
+    """Vouchers the ERP said no to, oldest first."""
+    query = select(vouchers).where(vouchers.c.state == "refused").order_by(vouchers.c.id)
+    if client is not None:
+        query = query.where(vouchers.c.client == client)
+    with db.read() as tx:
+        return [VoucherRow.of(row) for row in tx.execute(query).mappings()]
+
+
 def items_of(db: Database, voucher_id: int) -> list[int]:
     """Ids of the items a voucher books."""
     with db.read() as tx:

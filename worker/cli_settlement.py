@@ -1,0 +1,256 @@
+"""Commands for the money: what waits and what it belongs to, vouchers that go again, the balance, the statement."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from worker import tables
+from worker.cli_common import (
+    DEFAULT,
+    Client,
+    Json,
+    Settings,
+    choose,
+    fail,
+    one_invoice,
+    open_database,
+    run_async,
+    worker_settings,
+)
+from worker.model.channel import FACTS, Channel
+from worker.model.outcomes import OutsideError
+from worker.model.settlement import EventKind
+from worker.model.voucher import VoucherAccount
+from worker.model.waiting import WAITING, WaitReason
+from worker.service import load_all_clients
+from worker.settings import ClientFile, WorkerSettings
+from worker.settlement.balance import Balance, compare
+from worker.settlement.matching import ABOUT_AN_INVOICE, Matched
+from worker.settlement.statement import as_csv, statement
+from worker.settlement.step import take_match
+from worker.store import settlement, statements, vouchers
+from worker.store.database import Database
+from worker.store.rows import InvoiceRow, ItemRow, VoucherRow
+from worker.support.clock import SystemClock, oslo, oslo_date
+from worker.wiring import build_house, build_vouchers
+
+settlement_app = typer.Typer(
+    help="Payments, events and vouchers: what waits, and how it goes on.", no_args_is_help=True, rich_markup_mode=None
+)
+
+Item = Annotated[int, typer.Argument(help="The item's id, as `settlement list` shows it.")]
+Note = Annotated[str, typer.Option("--note", help="Why, for whoever looks at it later.")]
+On = Annotated[datetime | None, typer.Option("--on", help="Which day; today otherwise.", formats=["%Y-%m-%d"])]
+
+
+@settlement_app.command("list")
+def list_command(client: Client = None, json: Json = False, settings: Settings = DEFAULT) -> None:
+    """The worklist: payments and events that wait, and vouchers the ERP refused, why, and what to do."""
+    db = open_database(worker_settings(settings))
+    items = settlement.items(db, states=["waiting"], client=client)
+    refused = vouchers.refused(db, client=client)
+    db.close()
+    if json:
+        typer.echo(tables.as_json({"waiting": items, "refused_vouchers": refused}))
+    else:
+        tables.terminal(wide=True).print(Group(_items(items), _refused(refused)))
+
+
+@settlement_app.command("match")
+def match_command(
+    item: Item,
+    invoice: Annotated[list[str], typer.Argument(help="INVOICE, or INVOICE=AMOUNT for each when it pays several.")],
+    note: Note,
+    settings: Settings = DEFAULT,
+) -> None:
+    """Say which invoice, or invoices, a waiting payment or event belongs to; the next settlement books it."""
+    db = open_database(worker_settings(settings))
+    try:
+        row = _waiting(db, item)
+        parts = [_part(db, text) for text in invoice]
+        _check(row, parts)
+        amounts = [(found, amount) for found, amount in parts if amount is not None]
+        several = tuple(amounts) if len(parts) > 1 else ()
+        found = Matched(None if several else parts[0][0], several, note)
+        take_match(db, row, found, now=SystemClock().now())
+    except settlement.NotWaiting as error:
+        fail(str(error), 1)
+    finally:
+        db.close()
+    typer.echo(f"item {item} belongs to {', '.join(f'{one.client}/{one.number}' for one, _ in parts)}")
+
+
+@settlement_app.command("ignore")
+def ignore_command(item: Item, note: Note, settings: Settings = DEFAULT) -> None:
+    """Take a waiting payment or event off the worklist: it is settled elsewhere, and nothing is booked."""
+    db = open_database(worker_settings(settings))
+    try:
+        _waiting(db, item)
+        settlement.decide(db, item, state="ignored", note=note, now=SystemClock().now())
+    except settlement.NotWaiting as error:
+        fail(str(error), 1)
+    finally:
+        db.close()
+    typer.echo(f"item {item} is ignored")
+
+
+@settlement_app.command("retry")
+def retry_command(
+    voucher: Annotated[int, typer.Argument(help="The voucher's id, as `settlement list` shows it.")],
+    settings: Settings = DEFAULT,
+) -> None:
+    """Let a voucher the ERP refused go again; the next settlement or follow-up posts it."""
+    db = open_database(worker_settings(settings))
+    again = vouchers.ready_again(db, voucher, now=SystemClock().now())
+    db.close()
+    if not again:
+        fail(f"voucher {voucher} is not a refused one", 1)
+    typer.echo(f"voucher {voucher} goes again")
+
+
+@settlement_app.command("balance")
+def balance_command(
+    client: Annotated[str, typer.Argument(help="The client (the name of its env file).")],
+    on: On = None,
+    settings: Settings = DEFAULT,
+) -> None:
+    """What the clearing account should show by our vouchers, against what the ERP's ledger says."""
+    loaded = worker_settings(settings)
+    chosen = choose(load_all_clients(loaded)[0], client)[0]
+    account = chosen.settings.accounts["clearing"]
+    if account is None:
+        fail("ACCOUNT_CLEARING is not named in the client's file", 2)
+    open_database(loaded).close()
+    try:
+        found = run_async(_balance(loaded, chosen, account, _day(on)))
+    except OutsideError as error:
+        fail(f"the ERP did not answer: {error.message}", 1)
+    typer.echo(f"{account.kind} account {account.number} on {found.on:%d.%m.%Y}")
+    sums = {"by our vouchers": found.ours, "in the ERP": found.theirs, "difference": found.difference}
+    for what, amount in sums.items():
+        typer.echo(f"  {what:<16} {tables.money(amount)}")
+    for row, effect in found.not_posted:
+        typer.echo(f"  voucher {row.id} ({row.reference}) is {row.state}: {tables.money(effect)}")
+    if found.difference.minor:
+        raise typer.Exit(1)
+
+
+@settlement_app.command("statement")
+def statement_command(
+    client: Annotated[str, typer.Argument(help="The client (the name of its env file).")],
+    out: Annotated[Path, typer.Option("--out", help="The CSV file to write.")],
+    on: On = None,
+    settings: Settings = DEFAULT,
+) -> None:
+    """A client's day: invoices taken and delivered, payments, fees and payouts, with sums that foot."""
+    if out.suffix != ".csv":
+        fail("--out must end in .csv", 2)
+    loaded = worker_settings(settings)
+    choose(load_all_clients(loaded)[0], client)
+    db, day = open_database(loaded), _day(on)
+    start, end = oslo(day, time(0)), oslo(day + timedelta(days=1), time(0))
+    found = statements.of_client(db, client=client, start=start, end=end)
+    db.close()
+    delivered = [(row, FACTS[Channel(channel)].norwegian) for row, channel in found.delivered]
+    made = statement(client, day, taken=found.taken, delivered=delivered, items=found.items)
+    out.write_bytes(as_csv(made))
+    typer.echo(f"{out}: {len(made.lines)} lines")
+
+
+async def _balance(settings: WorkerSettings, client: ClientFile, account: VoucherAccount, on: date) -> Balance:
+    house = build_house(settings, SystemClock())
+    book = build_vouchers(house, client)
+    try:
+        return await compare(client=client.name, account=account, on=on, db=house.db, book=book)
+    finally:
+        await book.aclose()
+        await house.aclose()
+
+
+def _day(on: datetime | None) -> date:
+    return on.date() if on is not None else oslo_date(SystemClock().now())
+
+
+def _waiting(db: Database, item_id: int) -> ItemRow:
+    try:
+        row = settlement.item(db, item_id)
+    except LookupError as error:
+        fail(str(error), 1)
+    if row.state != "waiting":
+        fail(f"item {item_id} is not waiting: it is {row.state}", 1)
+    return row
+
+
+def _part(db: Database, text: str) -> tuple[InvoiceRow, int | None]:
+    """`INVOICE` or `INVOICE=AMOUNT`, the amount in kroner."""
+    name, given, amount = text.rpartition("=")
+    if not given:
+        return one_invoice(db, text), None
+    try:
+        minor = Decimal(amount.replace(",", ".")) * 100
+        if not minor.is_finite() or minor <= 0 or minor != minor.to_integral_value():
+            raise InvalidOperation
+    except InvalidOperation:
+        fail(f"{amount} is not an amount in kroner above zero", 2)
+    return one_invoice(db, name), int(minor)
+
+
+def _check(row: ItemRow, parts: list[tuple[InvoiceRow, int | None]]) -> None:
+    """What may not be booked however sure a person is; those items are ignored with a note instead."""
+    kind = EventKind(row.kind)
+    if kind not in ABOUT_AN_INVOICE or kind is EventKind.DIRECT_PAYMENT:
+        fail(f"a {row.kind} is never matched to an invoice", 1)
+    if row.reason == WaitReason.REVERSAL or (row.amount_minor is not None and row.amount_minor <= 0):
+        fail("a reversal is not matched: reverse the payment's voucher in the ERP, then ignore it with a note", 1)
+    if row.currency not in (None, "NOK"):
+        fail("another currency than NOK is not matched: settle it in the factor's ledger", 1)
+    for invoice, _ in parts:
+        if row.client not in (None, invoice.client):
+            fail(f"the item is {row.client}'s, the invoice {invoice.client}'s", 1)
+        if invoice.kind != "invoice" or invoice.is_credit:
+            fail(f"{invoice.number} is a credit", 1)
+        if row.currency is not None and invoice.currency != row.currency:
+            fail(f"invoice {invoice.number} is in another currency", 1)
+    if len({invoice.id for invoice, _ in parts}) != len(parts):
+        fail("an invoice is named twice", 2)
+    amounts = [amount for _, amount in parts if amount is not None]
+    if len(parts) > 1 and len(amounts) != len(parts):
+        fail("give an amount for each invoice: INVOICE=AMOUNT", 2)
+    if amounts and sum(amounts) != row.amount_minor:
+        fail(f"the amounts do not sum to {tables.money(row.amount)}", 1)
+
+
+def _items(rows: list[ItemRow]) -> RenderableType:
+    if not rows:
+        return Text("Nothing waits.")
+    table = Table(title=f"{len(rows)} waiting", title_justify="left", show_lines=True)
+    for heading in ("item", "client", "date", "what", "amount", "reason", "what to do"):
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        facts = WAITING[WaitReason(row.reason or WaitReason.NO_REFERENCE)]
+        said = str(row.facts.get("payer_name") or row.facts.get("text") or "")
+        table.add_row(
+            str(row.id), row.client or "", f"{row.event_date:%d.%m.%Y}", Text(f"{row.kind} {said}".strip()),
+            tables.money(row.amount), Text(f"{row.reason}: {row.note or facts.meaning}"), Text(facts.remedy),
+        )  # fmt: skip
+    return table
+
+
+def _refused(rows: list[VoucherRow]) -> RenderableType:
+    if not rows:
+        return Text("No voucher is refused.")
+    table = Table(title=f"{len(rows)} vouchers refused", title_justify="left", show_lines=True)
+    for heading in ("voucher", "client", "date", "text", "the ERP's words"):
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(str(row.id), row.client, f"{row.date:%d.%m.%Y}", Text(str(row.content["description"])),
+                      Text(row.answer))  # fmt: skip
+    return table
