@@ -99,5 +99,5 @@ def run_async(work: Coroutine[Any, Any, T]) -> T:
 
 def fail(message: str, code: int) -> NoReturn:
     """Says why, in red on standard error, and ends."""
-    Console(stderr=True, highlight=False).print(message, style="red", markup=False)
+    Console(stderr=True, highlight=False, soft_wrap=True).print(message, style="red", markup=False)
     raise typer.Exit(code)

@@ -17,6 +17,9 @@ from worker.support.summary import Summary
 _LONGEST = {"erp_id": 64, "number": 64, "customer_code": 32}  # as in store.tables
 
 
+_LONGEST_ID = 64
+
+
 async def fetch(*, now: datetime, client: str, erp_name: str, db: Database, erp: Erp) -> Summary:
     """Adds a row for every listed invoice not seen before. What was listed before the ERP failed is kept."""
     log, summary = get_logger(), Summary()
@@ -28,6 +31,10 @@ async def fetch(*, now: datetime, client: str, erp_name: str, db: Database, erp:
                 summary.count("trouble")
                 log.error("erp.list_failed", outcome="refused", message=f"a row was left out: its {field} is too long")
                 continue
+            if len(listed.erp_id) > _LONGEST_ID:
+                log.error("erp.list_failed", outcome="refused", message="a listed invoice has an id that is no id")
+                summary.count("trouble")
+                continue
             if invoices.known_erp_ids(db, client=client, erp_ids=[listed.erp_id]):
                 continue
             new_id = invoices.add_fetched(
@@ -36,8 +43,9 @@ async def fetch(*, now: datetime, client: str, erp_name: str, db: Database, erp:
                 erp=erp_name,
                 erp_id=listed.erp_id,
                 kind=listed.kind,
-                number=listed.number,
-                debtor_code=listed.customer_code,
+                # What is too long for its column is cut here, and parked by the checks: nothing real is so long.
+                number=listed.number[:64],
+                debtor_code=listed.customer_code[:32],
                 erp_row=as_json(listed),
                 now=now,
             )
