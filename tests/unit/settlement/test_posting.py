@@ -1,0 +1,152 @@
+"""Each voucher once: asked for on the date it was sent with, never posted over somebody's reversal."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
+from datetime import date, time
+from pathlib import Path
+
+import pytest
+
+from worker.model.money import Money
+from worker.model.outcomes import Refused, TryLater, UnknownOutcome
+from worker.model.voucher import AccountKind, Voucher, VoucherAccount, VoucherKind, VoucherLine
+from worker.ports import LedgerAccount, OpenItem, PostedVoucher
+from worker.settlement import posting
+from worker.store import vouchers
+from worker.store.database import Database, migrate
+from worker.store.rows import VoucherRow
+from worker.support.clock import TurnedClock, oslo
+from worker.support.halt import Halt
+
+pytestmark = pytest.mark.anyio
+DAY = date(2026, 11, 25)
+
+
+class Books:
+    """An ERP that, like v2, finds a voucher only on the date it was posted on."""
+
+    def __init__(self) -> None:
+        self.posted: list[PostedVoucher] = []
+        self.lock: date | None = None
+        self.loses_answers = False
+        self.silent = False
+        self.locks_when_posting: date | None = None
+
+    async def post(self, *, voucher: Voucher) -> PostedVoucher:
+        if self.locks_when_posting:
+            self.lock, self.locks_when_posting = self.locks_when_posting, None
+        if self.lock and voucher.date <= self.lock:
+            raise Refused("voucher: the date is locked")
+        lines = tuple((line.account.number, line.amount) for line in voucher.lines)
+        self.posted.append(PostedVoucher(str(len(self.posted)), "1", voucher.reference, voucher.date, lines))
+        if self.loses_answers:
+            self.silent = True
+            raise UnknownOutcome("voucher: no answer")
+        return self.posted[-1]
+
+    async def find(self, *, kind: VoucherKind, reference: str, date: date) -> PostedVoucher | None:
+        del kind
+        if self.silent:
+            raise TryLater("vouchers: no answer")
+        return next((one for one in self.posted if (one.reference, one.date) == (reference, date)), None)
+
+    async def reverse(self, *, kind: VoucherKind, erp_id: str) -> None:
+        del kind
+        self.posted[int(erp_id)] = replace(self.posted[int(erp_id)], is_reversed=True)
+
+    async def accounts(self, *, wanted: Sequence[VoucherAccount]) -> dict[VoucherAccount, LedgerAccount]:
+        return {account: LedgerAccount(account, "Konto", True) for account in wanted}
+
+    async def lock_date(self) -> date | None:
+        return self.lock
+
+    async def open_items(self, *, customer_code: str) -> list[OpenItem]:
+        del customer_code
+        return []
+
+    async def match(self, *, entry_ids: Sequence[str], on: date) -> None:
+        raise AssertionError((entry_ids, on))
+
+    async def balance(self, *, account: VoucherAccount, on: date) -> Money:
+        raise AssertionError((account, on))
+
+    async def aclose(self) -> None: ...
+
+
+class Desk:
+    def __init__(self, db: Database) -> None:
+        self.db, self.books, self.clock = db, Books(), TurnedClock(oslo(DAY, time(15, 30)))
+
+    async def run(self, *, hour: int = 15, minute: int = 30, repeats_only: bool = False) -> VoucherRow:
+        self.clock.turn(oslo(DAY, time(hour, minute)))
+        await posting.run(clock=self.clock, client="nordlys", db=self.db, book=self.books, halt=Halt(),
+                          repeats_only=repeats_only)  # fmt: skip
+        (row,) = vouchers.of_client(self.db, client="nordlys")
+        return row
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncGenerator[Desk]:
+    """One voucher of 20 November waits."""
+    db = Database(f"sqlite:///{tmp_path / 'worker.db'}")
+    migrate(db)
+    found = Desk(db)
+    lines = tuple(
+        VoucherLine(account=VoucherAccount(AccountKind.GENERAL, number), amount=Money(minor), description="Gebyr",
+                    reference=f"FACT-1-{number}")
+        for number, minor in (("6970", 5000), ("1510", -5000))
+    )  # fmt: skip
+    voucher = Voucher(
+        kind=VoucherKind.MANUAL, date=date(2026, 11, 20), description="Gebyr", reference="FACT-1", lines=lines
+    )
+    assert vouchers.add(db, client="nordlys", voucher=voucher, item_ids=[], now=found.clock.now())
+    yield found
+    db.close()
+
+
+async def test_it_is_asked_for_on_the_date_it_was_sent_with_though_the_lock_date_has_moved_again(desk: Desk) -> None:
+    desk.books.lock, desk.books.loses_answers = date(2026, 11, 30), True
+    row = await desk.run()
+    assert (row.state, row.date) == ("unknown", date(2026, 12, 1))
+    desk.books.lock, desk.books.silent = date(2026, 12, 15), False
+    row = await desk.run(hour=16)
+    assert (row.state, row.date, len(desk.books.posted)) == ("posted", date(2026, 12, 1), 1)
+
+
+async def test_sent_anew_it_still_says_which_day_it_is_about(desk: Desk) -> None:
+    desk.books.lock = date(2026, 11, 30)
+    desk.books.locks_when_posting = date(2026, 12, 15)
+    row = await desk.run()
+    assert (row.state, desk.books.posted) == ("ready", [])
+    row = await desk.run(hour=16)
+    assert (row.state, row.date) == ("posted", date(2026, 12, 16))
+    assert vouchers.voucher_of(row).description == "Gebyr (gjelder 20.11.2026, perioden er låst)"
+
+
+async def test_a_refusal_that_no_lock_date_explains_waits_for_a_person(desk: Desk) -> None:
+    desk.books.lock = None
+
+    async def refuse(*, voucher: Voucher) -> PostedVoucher:
+        raise Refused("voucher: no", answer=voucher.reference)
+
+    desk.books.post = refuse
+    row = await desk.run()
+    assert (row.state, row.answer) == ("refused", "voucher: no: FACT-1")
+
+
+async def test_what_somebody_reversed_in_the_erp_is_neither_posted_nor_posted_again(desk: Desk) -> None:
+    desk.books.loses_answers = True
+    await desk.run()
+    await desk.books.reverse(kind=VoucherKind.MANUAL, erp_id="0")
+    desk.books.silent = False
+    row = await desk.run(hour=16)
+    assert (row.state, len(desk.books.posted)) == ("refused", 1)
+    assert "reversed" in row.answer
+
+
+async def test_between_the_slots_only_what_has_been_tried_goes_again(desk: Desk) -> None:
+    assert (await desk.run(repeats_only=True)).state == "ready"
+    assert desk.books.posted == []
+    assert (await desk.run(repeats_only=False)).state == "posted"
