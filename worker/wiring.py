@@ -280,9 +280,7 @@ def _settlement_steps(house: House, client: ClientFile) -> dict[str, Step]:
     return {
         "settlement_inbox": lambda: beside(inbox),
         "settlement_matching": lambda: beside(matching),
-        "settlement_vouchers": lambda: beside(
-            lambda: book_all(now=clock.now(), client=client.name, plan=plan, db=db)
-        ),
+        "settlement_vouchers": lambda: beside(lambda: book_all(now=clock.now(), client=client.name, plan=plan, db=db)),
         "settlement_posting": lambda: posting(repeats_only=False),
         "settlement_repeats": lambda: posting(repeats_only=True),
     }

@@ -184,6 +184,7 @@ async def test_a_dripping_server_does_not_hold_us_and_the_client_lives_on() -> N
 
 async def test_cancelled_requests_cost_no_connection() -> None:
     """encode/httpcore#1093: cancelled requests leak pool slots until nothing gets through."""
+
     async def slowly(_head: bytes, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.01)
         writer.write(OK)

@@ -81,8 +81,14 @@ async def looking_up(
         return
 
     address = transport.get_extra_info("sockname")
-    peppol = PeppolLookup(http=HttpClient(), zone=ZONE, dns_server=(address[0], address[1]), smp_override=override,
-                          dns_seconds=1.0, sleep=at_once)
+    peppol = PeppolLookup(
+        http=HttpClient(),
+        zone=ZONE,
+        dns_server=(address[0], address[1]),
+        smp_override=override,
+        dns_seconds=1.0,
+        sleep=at_once,
+    )
     try:
         yield peppol, server
     finally:
@@ -141,9 +147,7 @@ async def test_the_override_keeps_the_path_and_asks_for_no_address(net: Any) -> 
         ({}, dns.rcode.REFUSED, Reach.UNKNOWN, "DNS"),
     ],
 )
-async def test_what_the_dns_says(
-    net: Any, zone: Zone, rcode: dns.rcode.Rcode | None, reach: Reach, words: str
-) -> None:
+async def test_what_the_dns_says(net: Any, zone: Zone, rcode: dns.rcode.Rcode | None, reach: Reach, words: str) -> None:
     anything = net.route().respond(200, content=GROUP)
     async with looking_up(zone, rcode=rcode) as (peppol, _):
         answer = await peppol.lookup(participant=WHO, kind=Kind.INVOICE)

@@ -47,8 +47,15 @@ def time() -> Time:
 
 @pytest.fixture
 async def go(time: Time) -> AsyncIterator[PowerOfficeGo]:
-    erp = PowerOfficeGo(http=HttpClient(), base_url=f"{BASE}/", application_key=APPLICATION_KEY, client_key=CLIENT_KEY,
-                        page_size=3, monotonic=time, sleep=time.sleep)
+    erp = PowerOfficeGo(
+        http=HttpClient(),
+        base_url=f"{BASE}/",
+        application_key=APPLICATION_KEY,
+        client_key=CLIENT_KEY,
+        page_size=3,
+        monotonic=time,
+        sleep=time.sleep,
+    )
     yield erp
     await erp.aclose()
 
@@ -77,8 +84,13 @@ def ok(data: Any = None, **more: Any) -> httpx.Response:
 
 
 def row(number: int, **more: Any) -> dict[str, Any]:
-    return {"id": f"id-{number}", "invoiceNo": number, "totalAmount": 100.0,
-            "createdDate": "2026-03-02T08:14:07 +00:00", **more}
+    return {
+        "id": f"id-{number}",
+        "invoiceNo": number,
+        "totalAmount": 100.0,
+        "createdDate": "2026-03-02T08:14:07 +00:00",
+        **more,
+    }
 
 
 def listing(rows: list[dict[str, Any]], *, count: bool = True) -> Callable[[httpx.Request], httpx.Response]:
@@ -230,8 +242,14 @@ async def test_rows_without_an_id_do_not_stop_the_others_and_are_told(go: PowerO
 
 
 async def test_a_list_in_trouble_is_asked_again_and_a_refusal_is_not(go: PowerOfficeGo, net: Any) -> None:
-    route = net.get("/Factoring/AvailableInvoices").mock(side_effect=[
-        httpx.Response(500), httpx.ConnectError("x"), httpx.Response(200, content=b""), ok([row(1)], count=1)])
+    route = net.get("/Factoring/AvailableInvoices").mock(
+        side_effect=[
+            httpx.Response(500),
+            httpx.ConnectError("x"),
+            httpx.Response(200, content=b""),
+            ok([row(1)], count=1),
+        ]
+    )
     assert await every(go) == ["1"]
     route.mock(side_effect=[httpx.Response(200, json={"success": False, "validation": {"summary": "Nei"}})])
     with pytest.raises(Refused) as caught:
@@ -270,8 +288,14 @@ async def test_cards_come_in_batches_by_the_code_as_asked(net: Any, time: Time) 
         return ok(rows[int(query["$skip"][0]) :][: int(query["$top"][0])], count=len(rows))
 
     route = net.get("/Customer").mock(side_effect=customers)
-    go = PowerOfficeGo(http=HttpClient(), base_url=BASE, application_key=APPLICATION_KEY, client_key=CLIENT_KEY,
-                       monotonic=time, sleep=time.sleep)
+    go = PowerOfficeGo(
+        http=HttpClient(),
+        base_url=BASE,
+        application_key=APPLICATION_KEY,
+        client_key=CLIENT_KEY,
+        monotonic=time,
+        sleep=time.sleep,
+    )
     codes = [*map(str, range(1, 96)), "K-12", "", "0005", "5", "5"]
     cards = await go.debtor_cards(codes=codes)
     await go.aclose()
@@ -289,7 +313,8 @@ async def test_no_codes_no_request(go: PowerOfficeGo, net: Any) -> None:
 async def test_identity(go: PowerOfficeGo, net: Any) -> None:
     net.get("/Client").mock(return_value=ok({"name": "Selger AS", "vatNumber": "999999999"}))
     net.get("/ClientIntegrationInformation").mock(
-        return_value=ok({"clientName": "x", "validPrivileges": ["Factoring_Full"], "invalidPrivileges": ["Customer"]}))
+        return_value=ok({"clientName": "x", "validPrivileges": ["Factoring_Full"], "invalidPrivileges": ["Customer"]})
+    )
     who = await go.identity()
     assert (who.organisation_number, who.privileges, who.invalid_privileges) == (
         "999999999", {"Factoring_Full"}, {"Customer"})  # fmt: skip
@@ -369,7 +394,8 @@ async def test_a_known_number_is_looked_up_directly(go: PowerOfficeGo, net: Any)
 
 async def test_an_unknown_number_is_found_by_paging_newest_first(go: PowerOfficeGo, net: Any) -> None:
     delivered = net.get("/Factoring/InvoicesDelivered").mock(
-        side_effect=listing([row(n, factoringInvoiceStatus=5) for n in range(20, 0, -1)]))
+        side_effect=listing([row(n, factoringInvoiceStatus=5) for n in range(20, 0, -1)])
+    )
     assert await go.reported_status(erp_id="id-16") == (FactoringStatus.DELIVERED, "")
     assert delivered.call_count == 2
     assert b"$orderby=CreatedDate%20desc" in delivered.calls[0].request.url.query

@@ -73,8 +73,9 @@ def add(client: SandboxClient, number: int, **more: Any) -> str:
 
 
 async def deliver(go: PowerOfficeGo, erp_id: str) -> None:
-    await go.report_delivered(erp_id=erp_id, kid="0001004500187", comment="Sendt på e-post", file_name="faktura.pdf",
-                              pdf=PDF)
+    await go.report_delivered(
+        erp_id=erp_id, kid="0001004500187", comment="Sendt på e-post", file_name="faktura.pdf", pdf=PDF
+    )
 
 
 async def test_a_run_from_list_to_status(go: PowerOfficeGo, client: SandboxClient) -> None:
@@ -202,8 +203,9 @@ async def test_a_doubtful_status_is_found_by_asking(go: PowerOfficeGo, client: S
 
 async def test_the_erp_is_away(client: SandboxClient) -> None:
     erp_id = add(client, 1)
-    gone = PowerOfficeGo(http=HttpClient(), base_url="http://127.0.0.1:1", application_key="a", client_key="b",
-                         sleep=quickly)
+    gone = PowerOfficeGo(
+        http=HttpClient(), base_url="http://127.0.0.1:1", application_key="a", client_key="b", sleep=quickly
+    )
     with pytest.raises(TryLater, match="no connection"):
         await deliver(gone, erp_id)
     await gone.aclose()
@@ -217,8 +219,13 @@ async def test_the_pace_keeps_under_the_limit(sandbox: Sandbox, client: SandboxC
         naps.append(seconds)
         await asyncio.sleep(seconds)
 
-    go = PowerOfficeGo(http=HttpClient(), base_url=sandbox.poweroffice_url, application_key=sandbox.application_key,
-                       client_key="key-a", sleep=noted)
+    go = PowerOfficeGo(
+        http=HttpClient(),
+        base_url=sandbox.poweroffice_url,
+        application_key=sandbox.application_key,
+        client_key="key-a",
+        sleep=noted,
+    )
     ids = [add(client, number) for number in range(120)]
     await asyncio.gather(*(go.invoice_document(erp_id=erp_id) for erp_id in ids))
     await go.aclose()

@@ -64,8 +64,9 @@ async def keeping(folder: Path, *, replica_lag: float = 0.0) -> AsyncGenerator[B
     )
     client.add_customer(DEBTOR, "Fjellheim Bygg AS", is_person=False)
     client.add_invoice(10045, DEBTOR, ehf=b"<Invoice/>", total=Decimal("12500"), invoice_date=date(2026, 3, 2))
-    client.add_invoice(10046, DEBTOR, ehf=b"<CreditNote/>", total=Decimal("500"), invoice_date=date(2026, 3, 3),
-                       original_no=10045)
+    client.add_invoice(
+        10046, DEBTOR, ehf=b"<CreditNote/>", total=Decimal("500"), invoice_date=date(2026, 3, 3), original_no=10045
+    )
     async with (
         Sandbox(world, folder=folder, replica_lag=replica_lag) as sandbox,
         httpx.AsyncClient(base_url=sandbox.poweroffice_url) as http,
@@ -82,8 +83,9 @@ async def books(tmp_path: Path) -> AsyncGenerator[Books]:
         yield kept
 
 
-def voucher(*lines: tuple[int, float], reference: str | None = "FC-PAY-1", on: str = "2026-03-16", **debtor_line: Any
-            ) -> dict[str, Any]:
+def voucher(
+    *lines: tuple[int, float], reference: str | None = "FC-PAY-1", on: str = "2026-03-16", **debtor_line: Any
+) -> dict[str, Any]:
     """A voucher of (account, amount) lines; `debtor_line` goes on the lines of the debtor."""
     return {
         "voucherDate": on,
@@ -302,8 +304,10 @@ async def test_the_trial_balance_of_a_day(books: Books) -> None:
     books.client.accounts[2400] = Account(code=2400, name="Leverandørgjeld")
     await books.post(BANK, through_the_supplier(2500, "A"))
     await books.post(MANUAL, voucher((CLEARING, 80.5), (INTEREST, -80.5), reference="B", on="2026-03-17"))
-    day = {row["accountCode"]: row["balance"]
-           for row in (await books.get("/Reporting/TrialBalance?date=2026-03-16"))["data"]}
+    day = {
+        row["accountCode"]: row["balance"]
+        for row in (await books.get("/Reporting/TrialBalance?date=2026-03-16"))["data"]
+    }
     assert day == {1500: 9500.0, 2400: 2500.0}
     one = f"/Reporting/TrialBalance?date=2026-03-17&$filter=(AccountCode eq {CLEARING})"
     assert [(row["accountName"], row["balance"]) for row in (await books.get(one))["data"]] == [("Mellomværende", 80.5)]

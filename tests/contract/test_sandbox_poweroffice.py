@@ -88,8 +88,17 @@ async def going(folder: Path, **pace: Any) -> AsyncGenerator[Go]:
         organisation_number="999888777",
         lock_date=date(2025, 12, 31),
     )
-    client.add_customer(10018, "Fjellheim Bygg AS", is_person=False, address1="Storgata 1", zip="0155", city="Oslo",
-                        organisation_number="986252932", email="post@debitor.example", phone="+4722000000")
+    client.add_customer(
+        10018,
+        "Fjellheim Bygg AS",
+        is_person=False,
+        address1="Storgata 1",
+        zip="0155",
+        city="Oslo",
+        organisation_number="986252932",
+        email="post@debitor.example",
+        phone="+4722000000",
+    )
     options: dict[str, Any] = {"replica_lag": 0.0, "hold_seconds": 5.0, **pace}
     async with (
         Sandbox(world, folder=folder, **options) as sandbox,
@@ -418,9 +427,7 @@ async def test_delivered_fails_once_with_nothing_done(go: Go) -> None:
     ("trouble", "status"),
     [(InvoiceTrouble.DELIVERED_500_AFTER_ACCEPT, 500), (InvoiceTrouble.DELIVERED_EMPTY_AFTER_ACCEPT, 200)],
 )
-async def test_delivered_is_done_but_the_answer_does_not_say_so(
-    go: Go, trouble: InvoiceTrouble, status: int
-) -> None:
+async def test_delivered_is_done_but_the_answer_does_not_say_so(go: Go, trouble: InvoiceTrouble, status: int) -> None:
     erp_id = go.invoice(trouble=trouble)
     response = await go.http.post("/Factoring/delivered", json=delivered_body(erp_id))
     assert (response.status_code, b"success" in response.content) == (status, False)

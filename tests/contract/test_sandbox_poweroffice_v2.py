@@ -34,8 +34,13 @@ class Service:
 async def service(tmp_path: Path) -> AsyncGenerator[Service]:
     world = World(now=lambda: datetime(2026, 3, 16, 15, 30, tzinfo=UTC))
     accounts = [Account(code=1920, name="Bank"), Account(code=7999, name="Nedlagt", active=False)]
-    client = world.add_client(client_key="key", name="Nordlys Snekkeri AS", organisation_number="999888777",
-                              accounts=accounts, lock_date=date(2026, 1, 31))
+    client = world.add_client(
+        client_key="key",
+        name="Nordlys Snekkeri AS",
+        organisation_number="999888777",
+        accounts=accounts,
+        lock_date=date(2026, 1, 31),
+    )
     client.add_customer(10018, "Fjellheim Bygg AS")
     client.add_supplier(20100, "Nordisk Factoring AS")
     client.add_invoice(10045, 10018, ehf=b"<Invoice/>", total=Decimal(12500), invoice_date=date(2026, 3, 2))
@@ -44,8 +49,9 @@ async def service(tmp_path: Path) -> AsyncGenerator[Service]:
         httpx.AsyncClient(base_url=sandbox.poweroffice_v2_url) as http,
     ):
         http.headers["Ocp-Apim-Subscription-Key"] = sandbox.subscription_key
-        told = await http.post("/OAuth/Token", auth=(sandbox.application_key, "key"),
-                               data={"grant_type": "client_credentials"})
+        told = await http.post(
+            "/OAuth/Token", auth=(sandbox.application_key, "key"), data={"grant_type": "client_credentials"}
+        )
         http.headers["Authorization"] = f"Bearer {told.json()['access_token']}"
         yield Service(client, sandbox, http)
 
@@ -85,8 +91,8 @@ async def test_ten_requests_a_second_and_no_more(service: Service) -> None:
 async def test_ids_of_accounts_and_parties(service: Service) -> None:
     rows = (await service.http.get("/v2/GeneralLedgerAccounts?accountNos=1920,7000-")).json()
     assert [(row["Id"], row["AccountNo"], row["IsActive"]) for row in rows] == [(GL, 1920, True), (417999, 7999, False)]
-    customer, = (await service.http.get("/v2/Customers?customerNos=10000-10018")).json()
-    supplier, = (await service.http.get("/v2/Suppliers?supplierNos=20100")).json()
+    (customer,) = (await service.http.get("/v2/Customers?customerNos=10000-10018")).json()
+    (supplier,) = (await service.http.get("/v2/Suppliers?supplierNos=20100")).json()
     assert (customer["SubledgerAccountId"], supplier["SubledgerAccountId"]) == (DEBTOR_ID, FACTOR_ID)
     assert customer["Id"] != customer["SubledgerAccountId"]
     empty = await service.http.get("/v2/Customers?customerNos=10019-")

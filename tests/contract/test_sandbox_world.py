@@ -34,8 +34,15 @@ def a_world() -> World:
     for key, name, number in (("k1", "Nordlys Snekkeri AS", "999888777"), ("k2", "Sørfjord Data AS", "986252932")):
         client = world.add_client(client_key=key, name=name, organisation_number=number)
         client.add_customer(10018, "Fjellheim Bygg AS", is_person=False, city="Bergen")
-        client.add_invoice(10045, 10018, ehf=b"<Invoice/>", total=Decimal("12500.50"), invoice_date=date(2026, 3, 2),
-                           due_date=date(2026, 3, 16), trouble=InvoiceTrouble.EHF_500_ONCE)
+        client.add_invoice(
+            10045,
+            10018,
+            ehf=b"<Invoice/>",
+            total=Decimal("12500.50"),
+            invoice_date=date(2026, 3, 2),
+            due_date=date(2026, 3, 16),
+            trouble=InvoiceTrouble.EHF_500_ONCE,
+        )
         client.add_invoice("F-2", 10018, ehf=b"<Invoice/>", total=7.25, invoice_date=date(2026, 3, 2))
     world.register_peppol("0192:986252932", {Kind.INVOICE})
     return world

@@ -98,8 +98,11 @@ class Books:
         return book
 
     def paths(self, method: str = "POST") -> list[str]:
-        return [e.url.partition("?")[0].rpartition("127.0.0.1")[2].partition("/")[2] for e in self.http.exchanges
-                if e.method == method]
+        return [
+            e.url.partition("?")[0].rpartition("127.0.0.1")[2].partition("/")[2]
+            for e in self.http.exchanges
+            if e.method == method
+        ]
 
 
 def make_book(version: str, sandbox: Sandbox, http: HttpClient, **changes: Any) -> VoucherBook:
@@ -139,8 +142,9 @@ def a_client(world: World, *, lock_date: date | None = date(2026, 1, 31)) -> San
     client.add_customer(OTHER_DEBTOR, "Ærfugl Drift AS", is_person=False)
     client.add_customer(DEBTOR, "Fjellheim Bygg AS", is_person=False)
     client.add_invoice(10045, DEBTOR, ehf=b"<Invoice/>", total=Decimal("12500"), invoice_date=date(2026, 3, 2))
-    client.add_invoice(10046, DEBTOR, ehf=b"<CreditNote/>", total=Decimal("500"), invoice_date=date(2026, 3, 3),
-                       original_no=10045)
+    client.add_invoice(
+        10046, DEBTOR, ehf=b"<CreditNote/>", total=Decimal("500"), invoice_date=date(2026, 3, 3), original_no=10045
+    )
     client.add_invoice(10047, OTHER_DEBTOR, ehf=b"<Invoice/>", total=Decimal("80"), invoice_date=date(2026, 3, 3))
     return client
 
@@ -189,8 +193,14 @@ def faults(kept: Books) -> list[str]:
     return [fault for e in kept.http.exchanges for fault in spec.faults(e, base=base)]
 
 
-def voucher(*lines: tuple[VoucherAccount, str], reference: str = "FC-PAY-000123", kind: VoucherKind = VoucherKind.BANK,
-            on: date = DAY, invoice_number: str = "", kid: str = "") -> Voucher:
+def voucher(
+    *lines: tuple[VoucherAccount, str],
+    reference: str = "FC-PAY-000123",
+    kind: VoucherKind = VoucherKind.BANK,
+    on: date = DAY,
+    invoice_number: str = "",
+    kid: str = "",
+) -> Voucher:
     """Of (account, amount) lines; invoice number and KID go on the lines of debtors."""
 
     def line(position: int, account: VoucherAccount, amount: str) -> VoucherLine:
@@ -207,15 +217,31 @@ def voucher(*lines: tuple[VoucherAccount, str], reference: str = "FC-PAY-000123"
     )  # fmt: skip
 
 
-def payment(amount: str, reference: str = "FC-PAY-000123", *, kind: VoucherKind = VoucherKind.BANK,
-            invoice_number: str = "10045") -> Voucher:
-    return voucher((customer(DEBTOR), f"-{amount}"), (supplier(FACTOR), amount), reference=reference, kind=kind,
-                   invoice_number=invoice_number, kid="0001004500187")
+def payment(
+    amount: str,
+    reference: str = "FC-PAY-000123",
+    *,
+    kind: VoucherKind = VoucherKind.BANK,
+    invoice_number: str = "10045",
+) -> Voucher:
+    return voucher(
+        (customer(DEBTOR), f"-{amount}"),
+        (supplier(FACTOR), amount),
+        reference=reference,
+        kind=kind,
+        invoice_number=invoice_number,
+        kid="0001004500187",
+    )
 
 
 def fee(amount: str, reference: str = "FC-FEE-1", *, on: date = DAY) -> Voucher:
-    return voucher((general(FEES), amount), (general(CLEARING_GL), f"-{amount}"), reference=reference, on=on,
-                   kind=VoucherKind.MANUAL)
+    return voucher(
+        (general(FEES), amount),
+        (general(CLEARING_GL), f"-{amount}"),
+        reference=reference,
+        on=on,
+        kind=VoucherKind.MANUAL,
+    )
 
 
 def as_sent(made: Voucher) -> Counter[tuple[str, Money]]:
@@ -236,11 +262,17 @@ async def test_a_payment_is_posted_as_it_is(books: Books) -> None:
     posted = await books.book.post(voucher=made)
     kept = books.client.vouchers[posted.erp_id]
     assert (posted.number, posted.reference, posted.date, posted.is_reversed) == (
-        str(kept.number), "FC-PAY-000123", DAY, False,
+        str(kept.number),
+        "FC-PAY-000123",
+        DAY,
+        False,
     )
     assert Counter(posted.lines) == as_sent(made)
     assert (kept.service, kept.on, kept.currency_code, kept.description) == (
-        "BankJournalVoucher", DAY, "NOK", "Innbetaling faktura 10045",
+        "BankJournalVoucher",
+        DAY,
+        "NOK",
+        "Innbetaling faktura 10045",
     )
     assert (kept.saft_source_id, kept.saft_batch_id) == ("FACTOR", "SET-000077")
     debtor, factor = kept.lines
@@ -248,7 +280,10 @@ async def test_a_payment_is_posted_as_it_is(books: Books) -> None:
     assert (debtor.invoice_no, debtor.vat_code) == ("10045", "0")
     assert (debtor.description, debtor.external_import_line_reference) == ("Linje 1 på æøå", "FC-PAY-000123-1")
     assert (factor.account_code, factor.amount, factor.invoice_no, factor.cid) == (
-        FACTOR, Decimal("12500.10"), None, None,
+        FACTOR,
+        Decimal("12500.10"),
+        None,
+        None,
     )
     assert debtor.cid == ("0001004500187" if books.version == V1 else None)
 
@@ -271,7 +306,9 @@ async def test_amounts_leave_with_two_decimals(books: Books) -> None:
     made = voucher((general(BANK), "0.10"), (general(FEES), "0.20"), (general(CLEARING_GL), "-0.30"))
     posted = await books.book.post(voucher=made)
     assert [line.amount for line in books.client.vouchers[posted.erp_id].lines] == [
-        Decimal("0.10"), Decimal("0.20"), Decimal("-0.30"),
+        Decimal("0.10"),
+        Decimal("0.20"),
+        Decimal("-0.30"),
     ]
 
 
@@ -433,8 +470,17 @@ async def test_reversed_but_not_told_is_seen_by_asking(books: Books, trouble: st
 
 async def test_accounts_that_are_there_active_or_not(books: Books) -> None:
     books.client.mend_supplier(FACTOR, archived=True)
-    wanted = [general(BANK), general(CLOSED), general(4711), general("abc"), general(DEBTOR), customer(DEBTOR),
-              customer(FACTOR), supplier(FACTOR), supplier(20999)]
+    wanted = [
+        general(BANK),
+        general(CLOSED),
+        general(4711),
+        general("abc"),
+        general(DEBTOR),
+        customer(DEBTOR),
+        customer(FACTOR),
+        supplier(FACTOR),
+        supplier(20999),
+    ]
     found = await books.book.accounts(wanted=wanted)
     assert {account: (row.name, row.active) for account, row in found.items()} == {
         general(BANK): ("Bankinnskudd", True),
@@ -470,7 +516,8 @@ async def open_balances(books: Books, code: int = DEBTOR) -> dict[str, Money]:
 async def test_a_payment_with_the_invoice_number_closes_the_invoice(books: Books) -> None:
     items = await books.book.open_items(customer_code=str(DEBTOR))
     assert [(item.customer_code, item.document_number, item.balance) for item in items] == [
-        (str(DEBTOR), "10045", Money(1_250_000)), (str(DEBTOR), "10046", Money(-50_000)),
+        (str(DEBTOR), "10045", Money(1_250_000)),
+        (str(DEBTOR), "10046", Money(-50_000)),
     ]
     await books.book.post(voucher=payment("12500"))
     assert await open_balances(books) == {"10046": Money(-50_000)}
@@ -629,8 +676,13 @@ async def test_every_v2_request_and_answer_is_as_the_vendor_specifies(v2: Books)
     assert faults(v2) == []
     asked = {(e.method, e.url.partition("/v2")[2].partition("?")[0].partition("/0")[0]) for e in v2.http.exchanges}
     assert len(asked) >= 12
-    wrong = Exchange("POST", f"{v2.sandbox.poweroffice_v2_url}/v2/Vouchers/BankJournals",
-                     {"CurrencyCode": "NOK", "Lines": [], "SaftBatchId": "x" * 36}, 201, {"Id": "1"})
+    wrong = Exchange(
+        "POST",
+        f"{v2.sandbox.poweroffice_v2_url}/v2/Vouchers/BankJournals",
+        {"CurrencyCode": "NOK", "Lines": [], "SaftBatchId": "x" * 36},
+        201,
+        {"Id": "1"},
+    )
     v2.http.exchanges.append(wrong)
     assert len(faults(v2)) == 4  # no date, an unknown field, a text too long, an id that is none
     v2.http.exchanges.remove(wrong)

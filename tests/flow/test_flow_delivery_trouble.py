@@ -66,6 +66,19 @@ async def test_what_timed_out_was_accepted_once_and_every_try_is_on_record(house
     assert (line["outcome"], line["level"], line["channel"]) == ("unknown", "warning", "ehf")
 
 
+async def test_never_seen_is_not_believed_at_once(house: Flow) -> None:
+    """A slow access point may store it after we have given up waiting: a question right after proves nothing."""
+    debtor = Debtor(20001, "Sen AS", magic.AP_TIMEOUT_BEFORE_ACCEPT, "post@sen.example")
+    house.invoice(5001, debtor)
+    await house.at(8)
+    assert [(row.act, row.outcome) for row in house.story(5001).attempts] == [("send", "unknown"), ("ask", "unknown")]
+    assert house.deliveries(5001) == [("ehf", "unknown")]
+    await house.at(8, 10)
+    assert house.deliveries(5001) == [("ehf", "confirmed")]
+    assert [row.act for row in house.story(5001).attempts] == ["send", "ask", "ask", "send"]
+    assert len(house.world.accepted_ehf) == 1
+
+
 MAIL = {
     5001: "ola+refused@privat.example",
     5002: "ola+content-refused@privat.example",
@@ -158,4 +171,3 @@ async def test_a_line_cut_while_the_letter_got_its_name_is_asked_about(house: Fl
         await house.at(8, minute)
     assert house.deliveries(5001) == [("letter", "handed_over")]
     assert len(house.letters()) == 1
-

@@ -122,8 +122,7 @@ async def test_opened_after_the_letter_went(house: Flow) -> None:
     await house.at(15, 30, day=LETTER_DAY)
     (call,) = house.told(5001)
     assert call.comment == (
-        "Sendt på e-post med lenke og kode 25.11.2026 kl. 08:00. Åpnet 30.11.2026."
-        " Sendt som brev 30.11.2026 kl. 08:00."
+        "Sendt på e-post med lenke og kode 25.11.2026 kl. 08:00. Åpnet 30.11.2026. Sendt som brev 30.11.2026 kl. 08:00."
     )
     assert house.state(5001) == "posted_back"
 

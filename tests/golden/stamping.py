@@ -219,9 +219,7 @@ def _rounding() -> Golden:
 def _embedded_copy() -> Golden:
     picture = pdf("Faktura 10032", "Betales til konto 1503 20 80119")
     hours = BuilderAttachment("Timeliste", "timer.csv", "text/csv", b"dag;timer\n18.11.2026;8\n", "Timeliste uke 47")
-    return _made(
-        "10032", embedded_pdf=picture, attachments=(hours,), config={"embedded_invoice": EmbeddedInvoice.DROP}
-    )
+    return _made("10032", embedded_pdf=picture, attachments=(hours,), config={"embedded_invoice": EmbeddedInvoice.DROP})
 
 
 STAMPED: dict[str, Callable[[], Golden]] = {

@@ -107,9 +107,7 @@ class Debtor:
 
     @property
     def buyer(self) -> BuilderParty:
-        return BuilderParty(
-            self.name, self.organisation_number, self.address, phone=self.phone, email=self.email
-        )
+        return BuilderParty(self.name, self.organisation_number, self.address, phone=self.phone, email=self.email)
 
 
 def person(code: int = 10001, name: str = "Kari Østby", email: str = "kari.ostby@privat.example") -> Debtor:
@@ -372,9 +370,7 @@ async def flow(
                 await house.aclose()
 
 
-def write_settings(
-    folder: Path, sandbox: Sandbox, plans: Sequence[ClientPlan], extra: Mapping[str, str]
-) -> Path:
+def write_settings(folder: Path, sandbox: Sandbox, plans: Sequence[ClientPlan], extra: Mapping[str, str]) -> Path:
     """`config/worker.env` and the clients' files; returns the first."""
     clients = folder / "config" / "clients"
     clients.mkdir(parents=True)

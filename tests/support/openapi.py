@@ -20,8 +20,18 @@ NAME = "poweroffice-v2-vouchers.openapi.yaml"
 _BESIDE = Path(__file__).resolve().parents[3] / "shared" / "reference" / NAME
 _KEY = re.compile(r"""(?P<key>'[^']*'|"[^"]*"|[^\s'"#-][^:]*|-[^\s:][^:]*):(?:\s+(?P<value>.*))?$""")
 _SILENT = frozenset({"description", "readOnly", "title", "example", "default"})
-_KNOWN = _SILENT | {"type", "format", "nullable", "maxLength", "enum", "items", "properties", "required",
-                    "additionalProperties", "$ref"}
+_KNOWN = _SILENT | {
+    "type",
+    "format",
+    "nullable",
+    "maxLength",
+    "enum",
+    "items",
+    "properties",
+    "required",
+    "additionalProperties",
+    "$ref",
+}
 
 
 def document() -> Path | None:

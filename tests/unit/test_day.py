@@ -14,7 +14,9 @@ from worker.support.clock import OSLO, is_bank_day, oslo, oslo_date
 
 DAY = date(2026, 11, 25)
 INSTANTS = st.datetimes(
-    min_value=datetime(2024, 1, 1), max_value=datetime(2032, 1, 1), timezones=st.just(UTC)  # noqa: DTZ001
+    min_value=datetime(2024, 1, 1),
+    max_value=datetime(2032, 1, 1),
+    timezones=st.just(UTC),
 )
 
 
@@ -64,10 +66,7 @@ def test_half_past_three_stands_once() -> None:
 def test_follow_up_is_every_ten_minutes_of_the_working_day() -> None:
     times = JOBS["follow_up"].times
     assert (times[0], times[-1], len(times)) == (time(8, 10), time(17), 54)
-    gaps = {
-        datetime.combine(DAY, later) - datetime.combine(DAY, earlier)
-        for earlier, later in pairwise(times)
-    }
+    gaps = {datetime.combine(DAY, later) - datetime.combine(DAY, earlier) for earlier, later in pairwise(times)}
     assert gaps == {timedelta(minutes=10)}
     assert "follow_up" not in REPORTED_WHEN_MISSED
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from worker.delivery import ehf, letter
 from worker.delivery.outbound import DeliveryConfig, Parcel, Sent
 from worker.delivery.send import Carriers, Desk, NeverArrived, attempt
@@ -10,12 +12,17 @@ from worker.model.journey import DeliveryState
 from worker.model.outcomes import UnknownOutcome
 from worker.ports import DocumentStore
 from worker.store import deliveries
+from worker.store.attempts import last_send
 from worker.store.database import Database
 from worker.store.isolation import isolated
 from worker.support.clock import Clock
 from worker.support.halt import Halt
 from worker.support.log import bound, get_logger
 from worker.support.summary import Summary
+
+# An access point behind a slow proxy may store what it was sent minutes after we have given up waiting. Before this,
+# its "never seen" is not believed, or the document would go out twice.
+SETTLING = timedelta(minutes=5)
 
 
 async def run(
@@ -61,5 +68,8 @@ async def _ask(parcel: Parcel, desk: Desk) -> Sent:
     if answer is None:
         if parcel.delivery.state == DeliveryState.HANDED_OVER:
             raise UnknownOutcome("accepted before, and now not known to the counterparty")
+        sent_at = last_send(desk.db, parcel.delivery.id)
+        if sent_at is not None and desk.clock.now() - sent_at < SETTLING:
+            raise UnknownOutcome("not known to the counterparty yet; it may still be taking it in")
         raise NeverArrived("the counterparty has not got it")
     return answer

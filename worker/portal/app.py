@@ -82,11 +82,7 @@ def create_app(
             Route("/portal.css", portal.css, methods=["GET"]),
             Route("/healthz", _healthz, methods=["GET"]),
         ],
-        middleware=[
-            Middleware(
-                SafeHeaders, https=urlsplit(public_url).scheme == "https", on_error=portal.trouble
-            )
-        ],
+        middleware=[Middleware(SafeHeaders, https=urlsplit(public_url).scheme == "https", on_error=portal.trouble)],
         exception_handlers={HTTPException: portal.http_error},
     )
     app.router.redirect_slashes = False  # it would build an address from the caller's Host header
@@ -162,9 +158,7 @@ class _Portal:
                 return self._admit(visit)
             case CodeVerdict.WRONG:
                 error = "code_wrong_once" if answer.tries_left == 1 else "code_wrong"
-                return await run_in_threadpool(
-                    self._code_page, visit, error=error, tries=answer.tries_left, status=403
-                )
+                return await run_in_threadpool(self._code_page, visit, error=error, tries=answer.tries_left, status=403)
             case CodeVerdict.LOCKED:
                 return self._message(request, "locked", visit.link.language)
             case CodeVerdict.GONE:
@@ -209,9 +203,7 @@ class _Portal:
         """Addresses and methods that are not ours look like a link that is not."""
         status = error.status_code if isinstance(error, HTTPException) else 500
         headers = error.headers if isinstance(error, HTTPException) else None
-        return self._message(
-            request, "missing" if status == 404 else "refused", None, status=status, headers=headers
-        )
+        return self._message(request, "missing" if status == 404 else "refused", None, status=status, headers=headers)
 
     def trouble(self, request: Request, error: Exception) -> Response:
         """Our own fault: said so, and logged by type and place."""

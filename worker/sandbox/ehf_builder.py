@@ -119,9 +119,7 @@ def build_ehf(
     if delivery:
         w.delivery(root, delivery)
     if client_account:
-        w.payment_means(
-            root, means_code, client_account, client_kid, bic, due_date=None if invoice else due_date
-        )
+        w.payment_means(root, means_code, client_account, client_kid, bic, due_date=None if invoice else due_date)
     if payment_terms:
         w.text(w.node(root, "PaymentTerms"), "Note", payment_terms)
     for allowance in allowances:

@@ -187,9 +187,7 @@ class Sandbox:
         self.smtp_address = await server.start(host=self._host, port=self._ports["smtp"])
 
     async def _start_print_house(self, stack: contextlib.AsyncExitStack) -> None:
-        house = PrintHouse(
-            folder=self.print_folder, keys_folder=self.folder / "keys", trouble=self.world.print_house
-        )
+        house = PrintHouse(folder=self.print_folder, keys_folder=self.folder / "keys", trouble=self.world.print_house)
         stack.push_async_callback(house.close)
         self.sftp_address = await house.start(host=self._host, port=self._ports["sftp"])
         self.sftp_host_key = house.host_key

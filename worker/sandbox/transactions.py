@@ -30,8 +30,9 @@ def transactions(books: ClientBooks, *, seen_at: float) -> list[Transaction]:
             account = books.control_account(line.account_code)
             party = None if account == line.account_code else line.account_code
             found.append(
-                Transaction(id=voucher.number * 1000 + position, account=account, party=party, voucher=voucher,
-                            line=line)
+                Transaction(
+                    id=voucher.number * 1000 + position, account=account, party=party, voucher=voucher, line=line
+                )
             )
     return found
 

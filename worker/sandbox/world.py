@@ -185,9 +185,7 @@ class World:
         part.replace(folder / "world.json")
 
     @classmethod
-    def load(
-        cls, folder: Path, *, now: Callable[[], datetime], moment: Callable[[], float] = time.monotonic
-    ) -> World:
+    def load(cls, folder: Path, *, now: Callable[[], datetime], moment: Callable[[], float] = time.monotonic) -> World:
         """Read what `save` wrote. Raises OSError, pydantic.ValidationError, or ValueError for a changed document."""
         state = _STATE.validate_json((folder / "world.json").read_bytes())
         world = cls(

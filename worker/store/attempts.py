@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, func, insert, select
 
+from worker.store.database import Database
 from worker.store.tables import attempts
 
 
@@ -36,3 +37,13 @@ def add_attempt(
             answer=answer[:2000],
         )
     )
+
+
+def last_send(db: Database, delivery_id: int) -> datetime | None:
+    """When the last try to send the delivery ended; None when none is on record."""
+    with db.begin() as tx:
+        return tx.execute(
+            select(func.max(attempts.c.ended_at)).where(
+                attempts.c.subject == "delivery", attempts.c.subject_id == delivery_id, attempts.c.act == "send"
+            )
+        ).scalar()

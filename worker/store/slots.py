@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, and_, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from worker.store.database import Database
@@ -27,11 +27,13 @@ class SlotKey:
         return and_(slots.c.client == self.client, slots.c.job == self.job, slots.c.slot == self.slot)
 
 
+RERUN = timedelta(minutes=9)  # a failed run is tried again at the next tick within its window
 LEASE = timedelta(minutes=10)  # renewed by `heartbeat`; a run that says nothing for so long is dead
 
 
 def start(db: Database, key: SlotKey, *, owner: str, now: datetime) -> bool:
-    """True when this worker is to run the slot: nobody has begun it, or who began it died (lease over)."""
+    """True when this worker is to run the slot: nobody has begun it, who began it died (lease over), or a step of it
+    failed a while ago. Steps find again what they have not done, so a second run repeats nothing."""
     try:
         with db.begin() as tx:
             tx.execute(
@@ -51,10 +53,12 @@ def start(db: Database, key: SlotKey, *, owner: str, now: datetime) -> bool:
                     update(slots)
                     .where(
                         key.is_row(),
-                        slots.c.state == "running",
-                        slots.c.lease_until <= now,
+                        or_(
+                            and_(slots.c.state == "running", slots.c.lease_until <= now),
+                            and_(slots.c.state == "failed", slots.c.ended_at <= now - RERUN),
+                        ),
                     )
-                    .values(owner=owner, lease_until=now + LEASE, started_at=now)
+                    .values(state="running", owner=owner, lease_until=now + LEASE, started_at=now, ended_at=None)
                 ).rowcount
                 == 1
             )
@@ -159,9 +163,7 @@ def without_row(
         )
         known = {(str(job), slot) for job, slot in rows}
     return [
-        one
-        for one in among
-        if (job := key(one)[0]) in first and key(one)[1] >= first[job] and key(one) not in known
+        one for one in among if (job := key(one)[0]) in first and key(one)[1] >= first[job] and key(one) not in known
     ]
 
 

@@ -22,9 +22,7 @@ class Token:
 class TokenHolder:
     """`fetch` asks for a new token and turns trouble into outcomes."""
 
-    def __init__(
-        self, *, fetch: Callable[[], Awaitable[Token]], monotonic: Callable[[], float], sleep: Sleep
-    ) -> None:
+    def __init__(self, *, fetch: Callable[[], Awaitable[Token]], monotonic: Callable[[], float], sleep: Sleep) -> None:
         self._fetch = fetch
         self._monotonic = monotonic
         self._sleep = sleep

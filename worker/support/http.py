@@ -26,8 +26,14 @@ import httpx
 MAX_CONNECTIONS = 20
 MAX_CALLS = 8
 _PLAIN_ENCODINGS = ("", "identity", "gzip", "deflate")
-_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol,
-               httpx.LocalProtocolError, httpx.ProxyError)
+_NEVER_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+    httpx.ProxyError,
+)
 
 # They write whole addresses, with whatever secret stands in them, at INFO.
 for _name in ("httpx", "httpcore"):
@@ -173,8 +179,9 @@ class HttpClient:
         host up; the host's name is still the one asked for and the one the certificate must bear. `turn` (a pacer's) is
         awaited when the request is next to go: requests paced before they queue here would leave the queue in a burst.
         """
-        question = _Question(method, url, dict(headers or {}), content, connect_to,
-                             self._max_bytes if max_bytes is None else max_bytes)
+        question = _Question(
+            method, url, dict(headers or {}), content, connect_to, self._max_bytes if max_bytes is None else max_bytes
+        )
         async with self._calls:
             if turn is not None:
                 await turn()

@@ -34,8 +34,20 @@ def raised(call: Callable[[], Any]) -> OutsideError:
 
 @pytest.mark.parametrize(
     ("value", "minor"),
-    [(12500.0, 1_250_000), (0.1 + 0.2, 30), (-0.005, -1), (1.005, 101), ("12500.10", 1_250_010), (7, 700),
-     (None, None), (True, None), ("tolv", None), (float("nan"), None), (float("inf"), None), ({}, None)],
+    [
+        (12500.0, 1_250_000),
+        (0.1 + 0.2, 30),
+        (-0.005, -1),
+        (1.005, 101),
+        ("12500.10", 1_250_010),
+        (7, 700),
+        (None, None),
+        (True, None),
+        ("tolv", None),
+        (float("nan"), None),
+        (float("inf"), None),
+        ({}, None),
+    ],
 )
 def test_an_amount_given_as_a_double(value: Any, minor: int | None) -> None:
     found = money(value)
@@ -50,7 +62,10 @@ def test_only_objects_count_as_rows() -> None:
 # --- v1 -------------------------------------------------------------------------------------------
 
 POSTED = {
-    "id": "6f0c", "voucherNo": 50001, "voucherDate": "2026-03-15T23:00:00 +00:00", "externalImportReference": "FC-1",
+    "id": "6f0c",
+    "voucherNo": 50001,
+    "voucherDate": "2026-03-15T23:00:00 +00:00",
+    "externalImportReference": "FC-1",
     "lines": [{"accountCode": 10018, "amount": -12500.1, "cid": "1"}, {"accountCode": 20100, "amount": 12500.1}],
 }
 
@@ -85,8 +100,11 @@ def test_a_v1_reference_that_is_taken(status: int) -> None:
 
 
 def test_a_v1_refusal_keeps_the_vendors_words() -> None:
-    validation = {"summary": "Konto 6970 er ikke aktiv for kari@nordmann.example", "exception": "Validation",
-                  "errorLogReference": "2sxuf3bp2jq-0810110719"}
+    validation = {
+        "summary": "Konto 6970 er ikke aktiv for kari@nordmann.example",
+        "exception": "Validation",
+        "errorLogReference": "2sxuf3bp2jq-0810110719",
+    }
     said = raised(lambda: v1.posted(response(200, {"success": False, "validation": validation}), what="voucher"))
     assert type(said) is Refused
     assert "Konto 6970 er ikke aktiv" in said.answer
@@ -110,10 +128,20 @@ def test_v1_entries_that_cannot_be_read_are_not_left_out() -> None:
 
 @pytest.mark.parametrize(
     ("status", "asks", "changes"),
-    [(301, TryLater, UnknownOutcome), (400, v2.Rejected, v2.Rejected), (401, AccessDenied, AccessDenied),
-     (403, AccessDenied, AccessDenied), (404, v2.Rejected, v2.Rejected), (408, TryLater, UnknownOutcome),
-     (409, v2.Rejected, v2.Rejected), (422, v2.Rejected, v2.Rejected), (429, SlowDown, SlowDown),
-     (500, TryLater, UnknownOutcome), (502, TryLater, UnknownOutcome), (503, TryLater, UnknownOutcome)],
+    [
+        (301, TryLater, UnknownOutcome),
+        (400, v2.Rejected, v2.Rejected),
+        (401, AccessDenied, AccessDenied),
+        (403, AccessDenied, AccessDenied),
+        (404, v2.Rejected, v2.Rejected),
+        (408, TryLater, UnknownOutcome),
+        (409, v2.Rejected, v2.Rejected),
+        (422, v2.Rejected, v2.Rejected),
+        (429, SlowDown, SlowDown),
+        (500, TryLater, UnknownOutcome),
+        (502, TryLater, UnknownOutcome),
+        (503, TryLater, UnknownOutcome),
+    ],
 )
 def test_v2_status_to_outcome(status: int, asks: type[OutsideError], changes: type[OutsideError]) -> None:
     answer = HttpResponse(status, {"content-type": "text/html", "retry-after": "7"}, b"<p>kari@nordmann.example</p>")
@@ -129,8 +157,10 @@ def test_v2_status_to_outcome(status: int, asks: type[OutsideError], changes: ty
     [
         ({"Title": "Bad Request", "Detail": "Posting date is locked"}, "Bad Request; Posting date is locked"),
         ({"title": "Bad", "detail": "c/o ola@nordmann.example"}, "Bad; c/o ***"),
-        ({"title": "Bad", "errors": {"VoucherLines[0].VatId": ["is required", "is wrong"], "x": "y"}},
-         "Bad; VoucherLines[0].VatId: is required is wrong; x: y"),
+        (
+            {"title": "Bad", "errors": {"VoucherLines[0].VatId": ["is required", "is wrong"], "x": "y"}},
+            "Bad; VoucherLines[0].VatId: is required is wrong; x: y",
+        ),
         ({"statusCode": "429", "message": "Rate limit is exceeded."}, "Rate limit is exceeded."),
         (["x"], ""),
         (None, ""),
@@ -156,9 +186,15 @@ def test_a_v2_success_that_shows_no_voucher_proves_too_little(status: int, body:
 
 @pytest.mark.parametrize(
     ("answer", "kind"),
-    [(response(400, {"error": "invalid_client"}), AccessDenied), (response(401), AccessDenied),
-     (response(404), AccessDenied), (response(429), SlowDown), (response(500), TryLater),
-     (response(200, {"token": "x"}), TryLater), (response(200, {"access_token": "a\nb"}), TryLater)],
+    [
+        (response(400, {"error": "invalid_client"}), AccessDenied),
+        (response(401), AccessDenied),
+        (response(404), AccessDenied),
+        (response(429), SlowDown),
+        (response(500), TryLater),
+        (response(200, {"token": "x"}), TryLater),
+        (response(200, {"access_token": "a\nb"}), TryLater),
+    ],
 )
 def test_no_v2_token(answer: HttpResponse, kind: type[OutsideError]) -> None:
     assert type(raised(lambda: v2.token(answer))) is kind
@@ -177,8 +213,17 @@ def test_v2_trouble_on_the_way() -> None:
 
 
 def transaction(row_id: int, amount: float, **more: Any) -> dict[str, Any]:
-    return {"id": row_id, "voucherid": "v1", "voucherno": 7, "voucherdate": "2026-03-16", "accountno": 1920,
-            "currencyamount": amount, "currencycode": "NOK", "externalimportreference": "FC-1", **more}
+    return {
+        "id": row_id,
+        "voucherid": "v1",
+        "voucherno": 7,
+        "voucherdate": "2026-03-16",
+        "accountno": 1920,
+        "currencyamount": amount,
+        "currencycode": "NOK",
+        "externalimportreference": "FC-1",
+        **more,
+    }
 
 
 def test_v2_vouchers_are_put_together_from_their_postings() -> None:
@@ -192,8 +237,11 @@ def test_v2_vouchers_are_put_together_from_their_postings() -> None:
     first, second = v2.vouchers_of(rows, reference="FC-1")
     assert first.lines == (("10018", Money(-500)), ("20100", Money(500)))
     assert (first.is_reversed, second.is_reversed, second.erp_id, second.number) == (False, True, "v2", "7")
-    for broken in (transaction(1, 1.0, currencyamount=None), transaction(1, 1.0, accountno=None),
-                   transaction(1, 1.0, voucherdate=None)):
+    for broken in (
+        transaction(1, 1.0, currencyamount=None),
+        transaction(1, 1.0, accountno=None),
+        transaction(1, 1.0, voucherdate=None),
+    ):
         assert isinstance(raised(lambda broken=broken: v2.vouchers_of([broken], reference="FC-1")), TryLater)
 
 
@@ -204,10 +252,15 @@ def test_a_v2_total_counts_an_entry_once() -> None:
 
 
 def test_the_v2_vat_code_valid_on_the_day() -> None:
-    rows = [{"id": 1, "code": "0", "validfrom": "1970-01-01", "validto": "2009-12-31"},
-            {"id": 2, "code": "0", "validfrom": "2010-01-01"}, {"id": 3, "code": "3"}]
+    rows = [
+        {"id": 1, "code": "0", "validfrom": "1970-01-01", "validto": "2009-12-31"},
+        {"id": 2, "code": "0", "validfrom": "2010-01-01"},
+        {"id": 3, "code": "3"},
+    ]
     assert [v2.vat_id(rows, code="0", on=on) for on in (date(2009, 12, 31), date(2010, 1, 1), date(1969, 12, 31))] == [
-        1, 2, None,
+        1,
+        2,
+        None,
     ]
 
 
@@ -217,8 +270,14 @@ def test_the_v2_vat_code_valid_on_the_day() -> None:
 def made(kind: VoucherKind) -> Voucher:
     debtor, bank = VoucherAccount(AccountKind.CUSTOMER, "10018"), VoucherAccount(AccountKind.GENERAL, "1920")
     lines = tuple(
-        VoucherLine(account=account, amount=Money(minor), description="ø", reference=f"R{minor}",
-                    invoice_number="10045", kid="18")
+        VoucherLine(
+            account=account,
+            amount=Money(minor),
+            description="ø",
+            reference=f"R{minor}",
+            invoice_number="10045",
+            kid="18",
+        )
         for account, minor in ((debtor, -10), (bank, 10))
     )
     return Voucher(kind=kind, date=date(2026, 3, 16), description="d", reference="R", lines=lines)

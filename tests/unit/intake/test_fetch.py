@@ -43,7 +43,11 @@ class ListOnly:
 
 @pytest.mark.parametrize("field", ["erp_id", "number", "customer_code"])
 async def test_a_row_too_long_to_keep_is_left_out_and_counted(tmp_path: Path, field: str) -> None:
-    longest = {"erp_id": t.invoices.c.erp_id, "number": t.invoices.c.number, "customer_code": t.invoices.c.debtor_code}
+    longest: dict[str, Any] = {
+        "erp_id": t.invoices.c.erp_id,
+        "number": t.invoices.c.number,
+        "customer_code": t.invoices.c.debtor_code,
+    }
     limit = longest[field].type.length
     db = Database(f"sqlite:///{tmp_path / 'worker.db'}")
     migrate(db)

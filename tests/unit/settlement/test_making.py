@@ -34,9 +34,10 @@ EFFECT = {
 
 
 def invoice(number: int) -> InvoiceRow:
-    empty: dict[str, Any] = dict.fromkeys(InvoiceRow.__dataclass_fields__)
-    return InvoiceRow(**{**empty, "id": number, "number": str(5000 + number), "debtor_code": str(10000 + number % 3),
-                         "kid": "", "client": "nordlys", "kind": "invoice", "currency": "NOK"})  # fmt: skip
+    row: dict[str, Any] = dict.fromkeys(InvoiceRow.__dataclass_fields__)
+    row |= {"id": number, "number": str(5000 + number), "debtor_code": str(10000 + number % 3)}
+    row |= {"kid": "", "client": "nordlys", "kind": "invoice", "currency": "NOK"}
+    return InvoiceRow(**row)
 
 
 def item(place: int, kind: EventKind, minor: int, day: int) -> ItemRow:
@@ -48,7 +49,7 @@ def item(place: int, kind: EventKind, minor: int, day: int) -> ItemRow:
 
 
 EVENTS = st.lists(
-    st.tuples(st.sampled_from(sorted(RULES)), st.integers(-10**9, 10**9).filter(bool), st.integers(0, 3)), max_size=25
+    st.tuples(st.sampled_from(sorted(RULES)), st.integers(-(10**9), 10**9).filter(bool), st.integers(0, 3)), max_size=25
 )
 
 

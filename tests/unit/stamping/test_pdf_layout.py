@@ -24,13 +24,9 @@ def faults(texts: list[Placed]) -> list[str]:
     turned = {(text.page, text.y) for text in texts if RIGHT_TO_LEFT.search(text.text)}
     texts = [text for text in texts if text.text.strip() and (text.page, text.y) not in turned]
     outside = [
-        f"outside: {text}"
-        for text in texts
-        if text.x < 19.9 or text.right > 190.3 or text.top < 10 or text.y > 287
+        f"outside: {text}" for text in texts if text.x < 19.9 or text.right > 190.3 or text.top < 10 or text.y > 287
     ]
-    return outside + [
-        f"over one another: {one} {other}" for one, other in combinations(texts, 2) if _cover(one, other)
-    ]
+    return outside + [f"over one another: {one} {other}" for one, other in combinations(texts, 2) if _cover(one, other)]
 
 
 def _cover(one: Placed, other: Placed) -> bool:

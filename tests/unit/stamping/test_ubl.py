@@ -362,5 +362,3 @@ def test_documents_made_by_others(path: Path) -> None:
     assert (read.payable, read.lines, read.seller, read.buyer) == (
         original.payable, original.lines, original.seller, original.buyer,
     )  # fmt: skip
-
-

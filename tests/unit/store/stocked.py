@@ -174,7 +174,9 @@ class Stock:
             (t.attempts.c.subject == "postback") & t.attempts.c.subject_id.in_(told),
         )
         where: dict[str, ColumnElement[bool]] = {
-            "invoices": t.invoices.c.id.in_(own), "links": t.links.c.delivery_id.in_(sent), "attempts": tried,
+            "invoices": t.invoices.c.id.in_(own),
+            "links": t.links.c.delivery_id.in_(sent),
+            "attempts": tried,
         }
         found: dict[str, Any] = {}
         with self.db.read() as tx:

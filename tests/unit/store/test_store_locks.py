@@ -70,8 +70,10 @@ def opening(stock: Stock) -> tuple[int, int, Callable[[], object]]:
     sent = stock.sent()
     link_id = stock.link(sent.id)
     book = StoreLinkBook(stock.db)
-    return sent.invoice_id, sent.id, lambda: book.try_code(
-        link_id=link_id, code_mac="mac-right", caller="c", now=stock.now
+    return (
+        sent.invoice_id,
+        sent.id,
+        lambda: book.try_code(link_id=link_id, code_mac="mac-right", caller="c", now=stock.now),
     )
 
 
@@ -95,8 +97,10 @@ def refusing(stock: Stock) -> tuple[int, int, Callable[[], object]]:
 def retry(stock: Stock) -> tuple[int, int, Callable[[], object]]:
     unknown = stock.sent(DeliveryEvent.UNKNOWN)
     invoices.park(stock.db, unknown.invoice_id, ParkedReason.SENT_UNKNOWN, "x", now=stock.now)
-    return unknown.invoice_id, unknown.id, lambda: retrying.retry(
-        stock.db, unknown.invoice_id, arrived=True, new_key="unused", now=stock.now
+    return (
+        unknown.invoice_id,
+        unknown.id,
+        lambda: retrying.retry(stock.db, unknown.invoice_id, arrived=True, new_key="unused", now=stock.now),
     )
 
 

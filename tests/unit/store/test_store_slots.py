@@ -36,6 +36,20 @@ def test_begun_once_and_ended(db: Database, key: SlotKey) -> None:
     assert not slots.missed(db, key, owner="b", now=NOW + timedelta(days=1))
 
 
+def test_a_failed_run_is_tried_again_at_the_next_tick(db: Database, other_db: Database, key: SlotKey) -> None:
+    assert slots.start(db, key, owner="a", now=NOW)
+    slots.finish(db, key, owner="a", state="failed", summary={"failed_steps": 1}, now=NOW + MINUTE)
+    assert not slots.start(db, key, owner="a", now=NOW + 5 * MINUTE)
+    later = NOW + 10 * MINUTE
+    assert sorted(at_once(*(lambda d=d: slots.start(d, key, owner="b", now=later) for d in (db, other_db)))) == [
+        False,
+        True,
+    ]
+    assert (row(db, key).state, row(db, key).owner, row(db, key).ended_at) == ("running", "b", None)
+    slots.finish(db, key, owner="b", state="done", summary={}, now=later)
+    assert not slots.start(db, key, owner="c", now=later + timedelta(hours=1))
+
+
 def test_other_clients_jobs_and_times_are_other_slots(db: Database, key: SlotKey) -> None:
     others = [
         SlotKey(key.client + "-2", key.job, key.slot),
@@ -61,9 +75,7 @@ def test_of_many_starters_one_wins(db: Database, other_db: Database, key: SlotKe
     assert row(db, key).owner == f"w{got.index(True)}"
 
 
-def test_heartbeat_keeps_it_and_a_dead_run_is_taken_over_by_one(
-    db: Database, other_db: Database, key: SlotKey
-) -> None:
+def test_heartbeat_keeps_it_and_a_dead_run_is_taken_over_by_one(db: Database, other_db: Database, key: SlotKey) -> None:
     slots.start(db, key, owner="a", now=NOW)
     beat = NOW + 9 * MINUTE
     assert slots.heartbeat(db, key, owner="a", now=beat)

@@ -107,14 +107,13 @@ class PeppolLookup:
     async def _naptr(self, resolver: dns.asyncresolver.Resolver, name: str) -> list[wire.Naptr]:
         answer = await resolver.resolve(name, "NAPTR", search=False)
         return [
-            wire.Naptr(r.order, r.preference, r.flags.decode("ascii"), r.service.decode("ascii"),
-                       r.regexp.decode("ascii"))
+            wire.Naptr(
+                r.order, r.preference, r.flags.decode("ascii"), r.service.decode("ascii"), r.regexp.decode("ascii")
+            )
             for r in answer
         ]
 
-    async def _get(
-        self, resolver: dns.asyncresolver.Resolver, smp: wire.SmpAddress, participant: str
-    ) -> HttpResponse:
+    async def _get(self, resolver: dns.asyncresolver.Resolver, smp: wire.SmpAddress, participant: str) -> HttpResponse:
         """The SMP's answer, asked again once more when it could not give one. Raises NotNow."""
         if self._smp_override is not None:
             url, places = smp.service_group(participant, origin=self._smp_override), [None]
@@ -144,8 +143,9 @@ class PeppolLookup:
         reason = "no address"
         for place in places:
             try:
-                return await self._http.request("GET", url, headers=_HEADERS, max_bytes=_LARGEST_ANSWER,
-                                                connect_to=place)
+                return await self._http.request(
+                    "GET", url, headers=_HEADERS, max_bytes=_LARGEST_ANSWER, connect_to=place
+                )
             except NotSent as error:
                 reason = error.reason
             except HttpTrouble as error:

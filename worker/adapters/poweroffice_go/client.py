@@ -59,8 +59,9 @@ class PowerOfficeGo:
     async def identity(self) -> ErpIdentity:
         """Name and organisation number from `Client`, privileges from `ClientIntegrationInformation`."""
         client = await self._line.read("client", "/Client", translate.single)
-        integration = await self._line.read("integration information", "/ClientIntegrationInformation",
-                                            translate.single)
+        integration = await self._line.read(
+            "integration information", "/ClientIntegrationInformation", translate.single
+        )
         return translate.identity(client=client, integration=integration)
 
     async def available_invoices(self) -> AsyncIterator[ErpInvoice]:
@@ -73,8 +74,9 @@ class PowerOfficeGo:
         for _ in range(_PASSES):
             nameless, steady = 0, True
             first_count: int | None = None
-            async for page in self._line.pages("available invoices", "/Factoring/AvailableInvoices",
-                                               order_by="InvoiceNo asc"):
+            async for page in self._line.pages(
+                "available invoices", "/Factoring/AvailableInvoices", order_by="InvoiceNo asc"
+            ):
                 first_count = page.count if first_count is None else first_count
                 steady = steady and page.count == first_count
                 for element in page.rows():
@@ -109,8 +111,9 @@ class PowerOfficeGo:
         cards: dict[str, DebtorCard] = {}
         for start in range(0, len(numbers), CODES_PER_REQUEST):
             batch = numbers[start : start + CODES_PER_REQUEST]
-            async for page in self._line.pages("customers", "/Customer", filter_=wire.code_filter(batch),
-                                               order_by="Code asc"):
+            async for page in self._line.pages(
+                "customers", "/Customer", filter_=wire.code_filter(batch), order_by="Code asc"
+            ):
                 for element in page.rows():
                     row = wire.row_of(element)
                     number = wire.whole(row.get("code")) if row is not None else None
@@ -156,8 +159,9 @@ class PowerOfficeGo:
         await self._line.catch_up()
         number = self._numbers.get(erp_id.lower())
         filter_, order_by = (f"InvoiceNo eq {number}", "InvoiceNo asc") if number else ("", "CreatedDate desc")
-        async for page in self._line.pages("delivered invoices", "/Factoring/InvoicesDelivered", filter_=filter_,
-                                           order_by=order_by):
+        async for page in self._line.pages(
+            "delivered invoices", "/Factoring/InvoicesDelivered", filter_=filter_, order_by=order_by
+        ):
             for element in page.rows():
                 row = wire.row_of(element)
                 if row is not None:

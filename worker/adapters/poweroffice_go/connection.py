@@ -54,8 +54,13 @@ class Connection:
         self._pacer = pacer or EvenPacer(REQUESTS_PER_SECOND)
         self._monotonic = monotonic
         self._sleep = sleep
-        self._tokens = TokenSource(post=self._post_for_token, application_key=application_key, client_key=client_key,
-                                   monotonic=monotonic, sleep=sleep)
+        self._tokens = TokenSource(
+            post=self._post_for_token,
+            application_key=application_key,
+            client_key=client_key,
+            monotonic=monotonic,
+            sleep=sleep,
+        )
         # A process that starts after a crash does not know when the one before it wrote: it waits as if just now.
         self._last_write = monotonic()
 
@@ -102,8 +107,9 @@ class Connection:
             self._last_write = self._monotonic()
         return judge(response, what=what)
 
-    async def _call(self, method: str, what: str, path: str, headers: dict[str, str], body: bytes | None
-                    ) -> HttpResponse:
+    async def _call(
+        self, method: str, what: str, path: str, headers: dict[str, str], body: bytes | None
+    ) -> HttpResponse:
         token = await self._tokens.get()
         response = await self._send(method, what, path, {**headers, "Authorization": f"Bearer {token}"}, body)
         if response.status == 401:
@@ -113,15 +119,18 @@ class Connection:
 
     async def _post_for_token(self, headers: dict[str, str], body: bytes) -> HttpResponse:
         try:
-            return await self._http.request("POST", f"{self._base_url}/OAuth/Token", headers=headers, content=body,
-                                            turn=self._pacer.turn)
+            return await self._http.request(
+                "POST", f"{self._base_url}/OAuth/Token", headers=headers, content=body, turn=self._pacer.turn
+            )
         except HttpTrouble as error:
             raise translate.trouble(error, what="token", changes=False) from None
 
-    async def _send(self, method: str, what: str, path: str, headers: dict[str, str], body: bytes | None
-                    ) -> HttpResponse:
+    async def _send(
+        self, method: str, what: str, path: str, headers: dict[str, str], body: bytes | None
+    ) -> HttpResponse:
         try:
-            return await self._http.request(method, f"{self._base_url}{path}", headers=headers, content=body,
-                                            turn=self._pacer.turn)
+            return await self._http.request(
+                method, f"{self._base_url}{path}", headers=headers, content=body, turn=self._pacer.turn
+            )
         except HttpTrouble as error:
             raise translate.trouble(error, what=what, changes=method != "GET") from None

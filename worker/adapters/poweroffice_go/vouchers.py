@@ -74,8 +74,12 @@ class PowerOfficeGoVouchers:
         await self._line.catch_up()
         quoted = reference.replace("'", "''")
         found: list[PostedVoucher] = []
-        async for row in self._rows("vouchers by reference", f"/Voucher/{ledger.SERVICES[kind]}",
-                                    filter_=f"ExternalImportReference eq '{quoted}'", order_by="VoucherNo asc"):
+        async for row in self._rows(
+            "vouchers by reference",
+            f"/Voucher/{ledger.SERVICES[kind]}",
+            filter_=f"ExternalImportReference eq '{quoted}'",
+            order_by="VoucherNo asc",
+        ):
             voucher = ledger.posted_voucher(row)
             if voucher is None:
                 raise TryLater("vouchers by reference: a voucher in the answer cannot be read")
@@ -143,12 +147,23 @@ class PowerOfficeGoVouchers:
         await self._line.catch_up()
         what = "balance"
         if account.kind is AccountKind.GENERAL:
-            rows, field = self._rows(what, f"/Reporting/TrialBalance?date={on}", filter_=f"AccountCode eq {code}",
-                                     order_by="AccountCode asc"), "balance"
+            rows, field = (
+                self._rows(
+                    what,
+                    f"/Reporting/TrialBalance?date={on}",
+                    filter_=f"AccountCode eq {code}",
+                    order_by="AccountCode asc",
+                ),
+                "balance",
+            )
         else:
             path, party = _LEDGERS[account.kind]
-            rows, field = self._rows(what, f"{path}?fromDate={_FIRST_DAY}&toDate={on}", filter_=f"{party} eq {code}",
-                                     order_by="Id asc"), "amount"
+            rows, field = (
+                self._rows(
+                    what, f"{path}?fromDate={_FIRST_DAY}&toDate={on}", filter_=f"{party} eq {code}", order_by="Id asc"
+                ),
+                "amount",
+            )
         total = Money(0)
         async for row in rows:
             total += ledger.amount(row, field, what=what)

@@ -89,8 +89,9 @@ def read_envelope(content: bytes) -> Envelope:
     success = top.get("success")
     if isinstance(success, bool):
         validation = row_of(top.get("validation")) or {}
-        return Envelope(success, top.get("data"), whole(top.get("count")), _words(validation),
-                        text(validation.get("exception")))
+        return Envelope(
+            success, top.get("data"), whole(top.get("count")), _words(validation), text(validation.get("exception"))
+        )
     if "items" in top:
         return Envelope(None, top["items"], whole(top.get("totalcount")), "")
     if "data" in top:
@@ -123,11 +124,13 @@ def delivered_body(*, erp_id: str, kid: str, comment: str, file_name: str, pdf: 
 
 def status_body(*, erp_id: str, status: int, description: str) -> bytes:
     """FactoringInvoiceStatusRequest."""
-    return orjson.dumps({
-        "factoringInvoiceId": erp_id,
-        "factoringInvoiceStatus": status,
-        "factoringInvoiceStatusDescription": description,
-    })
+    return orjson.dumps(
+        {
+            "factoringInvoiceId": erp_id,
+            "factoringInvoiceStatus": status,
+            "factoringInvoiceStatusDescription": description,
+        }
+    )
 
 
 def _words(found: Row) -> str:

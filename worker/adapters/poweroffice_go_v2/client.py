@@ -107,7 +107,10 @@ class PowerOfficeGoV2Vouchers:
         rows = [
             row
             async for row in self._line.rows(
-                "account transactions", "/AccountTransactions", fromDate=date.isoformat(), toDate=date.isoformat(),
+                "account transactions",
+                "/AccountTransactions",
+                fromDate=date.isoformat(),
+                toDate=date.isoformat(),
                 voucherTypes=translate.VOUCHER_TYPES[kind],
             )
         ]
@@ -142,8 +145,9 @@ class PowerOfficeGoV2Vouchers:
         await self._line.catch_up()
         items = [
             translate.open_item(row)
-            async for row in self._line.rows("open items", "/Customerledger/OpenItems", date=_LAST_DAY,
-                                             customerNos=str(code))
+            async for row in self._line.rows(
+                "open items", "/Customerledger/OpenItems", date=_LAST_DAY, customerNos=str(code)
+            )
         ]
         return [item for item in items if item.balance.minor]
 
@@ -173,8 +177,9 @@ class PowerOfficeGoV2Vouchers:
 
     async def _send(self, voucher: Voucher, ids: dict[VoucherAccount, int], vat_id: int) -> PostedVoucher:
         path = f"/Vouchers/{translate.JOURNALS[voucher.kind]}"
-        row = await self._line.write("voucher", path, wire.voucher_body(voucher, ids=ids, vat_id=vat_id),
-                                     translate.created)
+        row = await self._line.write(
+            "voucher", path, wire.voucher_body(voucher, ids=ids, vat_id=vat_id), translate.created
+        )
         numbers = {account_id: account.number for account, account_id in ids.items()}
         posted = translate.posted(row, numbers=numbers, what="voucher")
         if not posted.number:

@@ -56,8 +56,13 @@ class Connection:
         self._pacer = pacer or EvenPacer(REQUESTS_PER_SECOND)
         self._monotonic = monotonic
         self._sleep = sleep
-        self._tokens = TokenSource(post=self._post_for_token, application_key=application_key, client_key=client_key,
-                                   monotonic=monotonic, sleep=sleep)
+        self._tokens = TokenSource(
+            post=self._post_for_token,
+            application_key=application_key,
+            client_key=client_key,
+            monotonic=monotonic,
+            sleep=sleep,
+        )
         # A process that starts after a crash does not know when the one before it wrote: it waits as if just now.
         self._last_write = monotonic()
 
@@ -113,8 +118,13 @@ class Connection:
 
     async def _post_for_token(self, headers: dict[str, str], body: bytes) -> HttpResponse:
         try:
-            return await self._http.request("POST", f"{self._base_url}/OAuth/Token", content=body,
-                                            headers={**headers, **self._subscription}, turn=self._pacer.turn)
+            return await self._http.request(
+                "POST",
+                f"{self._base_url}/OAuth/Token",
+                content=body,
+                headers={**headers, **self._subscription},
+                turn=self._pacer.turn,
+            )
         except HttpTrouble as error:
             raise translate.trouble(error, what="token", changes=False) from None
 
@@ -123,7 +133,8 @@ class Connection:
         if body is not None:
             headers["Content-Type"] = "application/json"
         try:
-            return await self._http.request(method, f"{self._base_url}/v2{path}", headers=headers, content=body,
-                                            turn=self._pacer.turn)
+            return await self._http.request(
+                method, f"{self._base_url}/v2{path}", headers=headers, content=body, turn=self._pacer.turn
+            )
         except HttpTrouble as error:
             raise translate.trouble(error, what=what, changes=method != "GET") from None

@@ -184,8 +184,11 @@ def _voucher_of(voucher_id: str, rows: list[Row], reference: str) -> PostedVouch
     for row in rows:
         amount = money(row.get("currencyamount"), text(row.get("currencycode")) or "NOK")
         number = next(
-            (number for name in ("customeraccountno", "supplieraccountno", "employeeaccountno", "accountno")
-             if (number := number_text(row.get(name))) not in ("", "0")),
+            (
+                number
+                for name in ("customeraccountno", "supplieraccountno", "employeeaccountno", "accountno")
+                if (number := number_text(row.get(name))) not in ("", "0")
+            ),
             "",
         )
         if amount is None or not number:

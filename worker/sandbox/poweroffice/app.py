@@ -113,9 +113,7 @@ def poweroffice_app(*, world: World, pace: Pace, hold: Hold) -> ASGIApp:
         routes += [
             Route(path, guard(privilege, books.post_voucher(service)), methods=["POST"]),
             Route(path, guard(privilege, books.list_vouchers(service), is_list=True), methods=["GET"]),
-            Route(
-                f"{path}/reverse/{{voucher_id}}", guard(privilege, books.reverse_voucher(service)), methods=["POST"]
-            ),
+            Route(f"{path}/reverse/{{voucher_id}}", guard(privilege, books.reverse_voucher(service)), methods=["POST"]),
             Route(f"{path}/{{voucher_id}}", guard(privilege, books.get_voucher(service))),
         ]
     app = Starlette(routes=routes)

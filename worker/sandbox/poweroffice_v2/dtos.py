@@ -17,8 +17,13 @@ VAT_CODES: tuple[tuple[int, str, float, date, date | None], ...] = (
     (NO_VAT_ID, "0", 0.0, date(2010, 1, 1), None),
     (7003, "3", 25.0, date(2010, 1, 1), None),
 )
-VOUCHER_TYPES = {4: "OutgoingInvoice", 5: "OutgoingCreditNote", 11: "ManualJournal", 19: "BankJournal",
-                 99: "ReversalVoucher"}
+VOUCHER_TYPES = {
+    4: "OutgoingInvoice",
+    5: "OutgoingCreditNote",
+    11: "ManualJournal",
+    19: "BankJournal",
+    99: "ReversalVoucher",
+}
 _BY_SERVICE: dict[VoucherService, str] = {"BankJournalVoucher": "BankJournal", "ManualJournalVoucher": "ManualJournal"}
 
 
@@ -208,8 +213,12 @@ def entry_dto(entry: LedgerEntry, *, party: str) -> dict[str, Any]:
 
 def balance_dto(card: Customer, total: Decimal) -> dict[str, Any]:
     """CustomerBalanceDto."""
-    return {"CustomerId": card.id, "CustomerAccountNo": card.code, "CustomerName": card.name or None,
-            "Balance": float(total)}
+    return {
+        "CustomerId": card.id,
+        "CustomerAccountNo": card.code,
+        "CustomerName": card.name or None,
+        "Balance": float(total),
+    }
 
 
 def stamp(moment: datetime) -> str:

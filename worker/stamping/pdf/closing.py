@@ -175,9 +175,7 @@ def without_notice(note: str, notice: str) -> str:
     return re.sub(r"\s+".join(re.escape(word) for word in words), "", note, count=1).strip()
 
 
-def _text_rows(
-    sheet: Sheet, document: Document, config: PaperConfig, texts: Texts, wide: float
-) -> list[Row]:
+def _text_rows(sheet: Sheet, document: Document, config: PaperConfig, texts: Texts, wide: float) -> list[Row]:
     notes = [without_notice(note, config.notice) for note in document.notes]
     rows: list[Row] = []
     for label, parts in ((Label.TERMS, [document.payment_terms.strip()]), (Label.MESSAGE, notes)):

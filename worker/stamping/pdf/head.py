@@ -307,4 +307,3 @@ def continuation_head(sheet: Sheet, document: Document, texts: Texts) -> None:
     sheet.fitted(RIGHT, 17, what, BODY_BOLD, 64, align="right")
     sheet.rule(20, colour=sheet.palette.accent, line=0.3)
     sheet.y = 25
-

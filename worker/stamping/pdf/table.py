@@ -220,4 +220,3 @@ def allowance_text(entry: AllowanceOrCharge, texts: Texts, currency: str) -> str
     """An allowance or charge on a line, with its amount and sign; it is already part of the line's amount."""
     amount = entry.amount if entry.charge else -entry.amount
     return f"{allowance_name(entry, texts)} {texts.amount(amount, currency)}"
-

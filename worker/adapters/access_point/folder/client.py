@@ -63,9 +63,9 @@ class FolderAccessPoint:
                     return translate.from_receipt(wire.read_receipt(names.receipt.read_bytes()), key=key)
                 except wire.Unreadable as error:
                     return translate.unreadable_receipt(str(error), key=key)
-            if names.envelope.exists() or (names.mark.exists() and (
-                names.mark.read_bytes() == _DONE or not names.xml.exists()
-            )):
+            if names.envelope.exists() or (
+                names.mark.exists() and (names.mark.read_bytes() == _DONE or not names.xml.exists())
+            ):
                 return translate.waiting(key)
         except OSError as error:
             raise translate.trouble(error, visible=False) from None

@@ -47,8 +47,9 @@ class Names:
         """None when the key is not fit for a file name."""
         if not _KEY.fullmatch(key):
             return None
-        return cls(folder / f"{key}.xml", folder / f"{key}.json", folder / f"{key}.receipt.json",
-                   folder / ".handed_over" / key)
+        return cls(
+            folder / f"{key}.xml", folder / f"{key}.json", folder / f"{key}.receipt.json", folder / ".handed_over" / key
+        )
 
 
 def envelope(document: OutboundDocument) -> bytes:

@@ -22,10 +22,17 @@ STATUS_WORDS: Final[dict[str, SubmissionState]] = {
 }
 
 # `sendingResult` of phase4's report. Only used to tell an unknown word: the outcome is the transaction's.
-SENDING_RESULTS: Final = frozenset({
-    "success", "invalid-parameters", "transport-error", "transport-error-no-retry", "no-signal-msg-received",
-    "as4-error-msg-received", "invalid-signal-message-received",
-})
+SENDING_RESULTS: Final = frozenset(
+    {
+        "success",
+        "invalid-parameters",
+        "transport-error",
+        "transport-error-no-retry",
+        "no-signal-msg-received",
+        "as4-error-msg-received",
+        "invalid-signal-message-received",
+    }
+)
 
 _CONFIGURATION: Final[dict[int, str]] = {
     401: "the access point did not accept our token: check it, and that it belongs to this access point",
@@ -67,8 +74,11 @@ def status(response: HttpResponse, *, key: str) -> Submission | None:
     if code == 429:
         raise SlowDown("status: too many requests", answer=response.described(), retry_after=response.retry_after)
     if code != 200:
-        raise TryLater(f"status: {_CONFIGURATION.get(code, f'HTTP {code}')}", answer=response.described(),
-                       retry_after=response.retry_after)
+        raise TryLater(
+            f"status: {_CONFIGURATION.get(code, f'HTTP {code}')}",
+            answer=response.described(),
+            retry_after=response.retry_after,
+        )
     try:
         transaction = wire.read_transaction(response.content)
     except wire.Unreadable:
