@@ -35,7 +35,7 @@ ALLOWED = frozenset(
 )  # fmt: skip
 
 _SCRUB = [
-    (re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+"), "[e-mail]"),
+    (re.compile(r"[^\s@<>\"]+@[^\s@<>\"]+"), "[e-mail]"),
     (re.compile(r"\b(?:https?|smtps?|sftp)://[^\s\"']+"), "[address]"),
     (re.compile(r"/i/[A-Za-z0-9_-]+"), "/i/[token]"),
     (re.compile(r"[A-Za-z0-9_-]{20,}"), "[long]"),
