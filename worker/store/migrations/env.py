@@ -26,6 +26,8 @@ context.configure(
     render_as_batch=True,
     render_item=_render,
     compare_type=True,
+    # SQLite's DDL is transactional too: all of an upgrade or none of it, and nobody else's in between.
+    transactional_ddl=True,
 )
 with context.begin_transaction():
     context.run_migrations()
