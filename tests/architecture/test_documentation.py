@@ -101,7 +101,12 @@ def test_the_default_of_every_key_is_right(heading: str, key: str) -> None:
 
 # --- states, reasons, warnings --------------------------------------------------------------------
 
-POSTBACK_MODULES = ("worker/store/postbacks.py", "worker/store/retrying.py", "worker/postback/step.py")
+POSTBACK_MODULES = (
+    "worker/store/postbacks.py",
+    "worker/store/claiming.py",
+    "worker/store/retrying.py",
+    "worker/postback/step.py",
+)
 POSTBACK_STATES = frozenset[str]().union(*map(state_words, POSTBACK_MODULES))
 SLOT_STATES = state_words("worker/store/slots.py") | state_words("worker/runs.py")
 

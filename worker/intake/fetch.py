@@ -17,44 +17,40 @@ from worker.support.summary import Summary
 _LONGEST = {"erp_id": 64, "number": 64, "customer_code": 32}  # as in store.tables
 
 
-_LONGEST_ID = 64
-
-
 async def fetch(*, now: datetime, client: str, erp_name: str, db: Database, erp: Erp) -> Summary:
     """Adds a row for every listed invoice not seen before. What was listed before the ERP failed is kept."""
-    log, summary = get_logger(), Summary()
+    log, summary, listed = get_logger(), Summary(), list[ErpInvoice]()
     try:
-        async for listed in erp.available_invoices():
+        async for row in erp.available_invoices():
             summary.count("listed")
-            if (field := _too_long(listed)) is not None:
+            if (field := _too_long(row)) is not None:
                 # Not PostgreSQL's refusal in the middle of the list: the rows after it are taken in.
                 summary.count("trouble")
                 log.error("erp.list_failed", outcome="refused", message=f"a row was left out: its {field} is too long")
                 continue
-            if len(listed.erp_id) > _LONGEST_ID:
-                log.error("erp.list_failed", outcome="refused", message="a listed invoice has an id that is no id")
-                summary.count("trouble")
-                continue
-            if invoices.known_erp_ids(db, client=client, erp_ids=[listed.erp_id]):
-                continue
-            new_id = invoices.add_fetched(
-                db,
-                client=client,
-                erp=erp_name,
-                erp_id=listed.erp_id,
-                kind=listed.kind,
-                # What is too long for its column is cut here, and parked by the checks: nothing real is so long.
-                number=listed.number[:64],
-                debtor_code=listed.customer_code[:32],
-                erp_row=as_json(listed),
-                now=now,
-            )
-            if new_id is not None:
-                summary.count("fetched")
-                log.info("invoice.fetched", invoice=new_id, document_kind=listed.kind)
+            listed.append(row)
     except OutsideError as error:
         summary.count("trouble")
         log.error("erp.list_failed", outcome=error.kind, message=error.message)
+    # Asked at once for the whole list: most of it has usually been taken in before.
+    known = invoices.known_erp_ids(db, client=client, erp_ids=[row.erp_id for row in listed])
+    for row in listed:
+        if row.erp_id in known:
+            continue
+        new_id = invoices.add_fetched(
+            db,
+            client=client,
+            erp=erp_name,
+            erp_id=row.erp_id,
+            kind=row.kind,
+            number=row.number,
+            debtor_code=row.customer_code,
+            erp_row=as_json(row),
+            now=now,
+        )
+        if new_id is not None:
+            summary.count("fetched")
+            log.info("invoice.fetched", invoice=new_id, document_kind=row.kind)
     return summary
 
 

@@ -68,9 +68,10 @@ class Made:
     peppol_faults: tuple[str, ...]
 
 
-def make(original: bytes, *, kid: str | None, card_address: PostalAddress, config: StampingConfig) -> Made:
-    """Raises Stopped, DocumentError (StampError among them), NotProven, PdfError."""
-    document = read_document(original)
+def make(
+    original: bytes, document: Document, *, kid: str | None, card_address: PostalAddress, config: StampingConfig
+) -> Made:
+    """`document` is `original` as read. Raises Stopped, DocumentError (StampError among them), NotProven, PdfError."""
     language = language_for(document.buyer.address.country or card_address.country, config.language)
     notice_text, notice_version = _notice(document, kid, language, config)
     stamping = StampConfig(
@@ -89,12 +90,13 @@ def make(original: bytes, *, kid: str | None, card_address: PostalAddress, confi
     lines = recipient_lines(document, card_address)
     paper = paper_of(config, kid=kid, notice=notice_text, language=language, recipient=lines)
     # Only the stamped XML is drawn.
-    pdf = draw(read_document(stamped.xml), paper)
+    final = read_document(stamped.xml)
+    pdf = draw(final, paper)
     if stamped.wants_picture:
         picture = pdf.content
         stamped = stamp(original, stamping, picture=picture)
+        final = read_document(stamped.xml)
     prove(original, stamped.xml, stamping, picture=picture)
-    final = read_document(stamped.xml)
     faults = own_faults(final, stamping, kid_layout=config.kid_layout if kid else None)
     if faults:
         raise Stopped(faults[0].reason, "; ".join(str(fault) for fault in faults))

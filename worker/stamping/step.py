@@ -93,7 +93,7 @@ class _Stamping:
         kid = self._kid(document)
         # Milliseconds to seconds of computing: in a thread, so that portal, heartbeat and signals go on.
         card_address = PostalAddress(**(debtor.get("address") or {}))
-        made = await asyncio.to_thread(make, original, kid=kid, card_address=card_address, config=self.config)
+        made = await asyncio.to_thread(make, original, document, kid=kid, card_address=card_address, config=self.config)
         faults = made.peppol_faults
         if before is not None:
             after = await self._ask(made.xml, made.document)

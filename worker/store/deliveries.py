@@ -7,7 +7,7 @@ lease ran out finds its fence outdated when it records, and its record is refuse
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
@@ -23,6 +23,7 @@ from worker.model.journey import (
 from worker.model.parked import ParkedReason
 from worker.store import moves
 from worker.store.attempts import add_attempt
+from worker.store.claiming import LEASE
 from worker.store.database import Database
 from worker.store.rows import DeliveryRow, InvoiceRow
 from worker.store.tables import decisions, deliveries, invoices, postbacks
@@ -38,7 +39,6 @@ def _goes_on() -> ColumnElement[bool]:
     )
 
 
-LEASE = timedelta(minutes=10)  # longer than any call's own time-outs together
 # Who looks for work takes what nobody else holds, together with its invoice (locks are taken invoice first, see moves).
 _FREE: dict[str, Any] = {"skip_locked": True, "key_share": True, "of": [deliveries, invoices]}
 

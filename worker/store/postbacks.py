@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import select, update
 
 from worker.model.journey import DeliveryState, IllegalTransition, JourneyEvent, JourneyState
 from worker.model.parked import ParkedReason
 from worker.store import moves
 from worker.store.attempts import add_attempt
+from worker.store.claiming import claimable, take_oldest
 from worker.store.database import Database
-from worker.store.deliveries import LEASE
 from worker.store.rows import DeliveryRow, PostbackRow
 from worker.store.tables import deliveries, invoices, postbacks
 
 # A postback's states: ready → sending → done | ready (try later) | unknown | refused; unknown → done | ready.
 # `folded`: a later delivery that the first report already told about.
-OPEN = ("ready", "unknown")
 
 
 def claim(
@@ -39,40 +38,20 @@ def claim(
         )
         .exists()
     )
+    owed = (
+        select(postbacks)
+        .join(invoices, invoices.c.id == postbacks.c.invoice_id)
+        .where(
+            invoices.c.client == client,
+            invoices.c.state.in_([JourneyState.DELIVERED, JourneyState.POSTED_BACK]),
+            claimable(postbacks, now=now, skip=skip),
+            ~waits,
+            *([postbacks.c.attempts > 0] if repeats_only else []),
+        )
+    )
     with db.begin() as tx:
-        row = (
-            tx.execute(
-                select(postbacks)
-                .join(invoices, invoices.c.id == postbacks.c.invoice_id)
-                .where(
-                    invoices.c.client == client,
-                    invoices.c.state.in_([JourneyState.DELIVERED, JourneyState.POSTED_BACK]),
-                    postbacks.c.due_at <= now,
-                    postbacks.c.id.not_in(skip),
-                    or_(
-                        postbacks.c.state == "ready",
-                        postbacks.c.state.in_(["unknown", "sending"])
-                        & or_(postbacks.c.lease_until.is_(None), postbacks.c.lease_until <= now),
-                    ),
-                    ~waits,
-                    *([postbacks.c.attempts > 0] if repeats_only else []),
-                )
-                .order_by(postbacks.c.id)
-                .limit(1)
-                .with_for_update(skip_locked=True, of=postbacks)
-            )
-            .mappings()
-            .first()
-        )
-        if row is None:
-            return None
-        state = "sending" if row["state"] == "ready" else "unknown"
-        tx.execute(
-            update(postbacks)
-            .where(postbacks.c.id == row["id"])
-            .values(state=state, fence=row["fence"] + 1, attempts=row["attempts"] + 1, lease_until=now + LEASE)
-        )
-        return PostbackRow.of(tx.execute(select(postbacks).where(postbacks.c.id == row["id"])).mappings().one())
+        row = take_oldest(tx, postbacks, owed, now=now)
+        return PostbackRow.of(row) if row is not None else None
 
 
 def record(

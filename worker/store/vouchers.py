@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from worker.model.journey import IllegalTransition
 from worker.model.money import Money
 from worker.model.voucher import AccountKind, Voucher, VoucherAccount, VoucherKind, VoucherLine
 from worker.store.attempts import add_attempt
+from worker.store.claiming import LEASE, claimable, take_oldest
 from worker.store.database import Database
-from worker.store.deliveries import LEASE
 from worker.store.rows import VoucherRow
 from worker.store.tables import postbacks, settlement_items, voucher_items, vouchers
 
@@ -82,35 +82,9 @@ def _status_row(invoice_id: int, status: str, text: str, *, now: datetime) -> An
 def claim(db: Database, *, client: str, now: datetime, skip: set[int]) -> VoucherRow | None:
     """Claims the oldest voucher that is due. `unknown` (a dead worker's too) comes back so: ask before posting."""
     with db.begin() as tx:
-        row = (
-            tx.execute(
-                select(vouchers)
-                .where(
-                    vouchers.c.client == client,
-                    vouchers.c.due_at <= now,
-                    vouchers.c.id.not_in(skip),
-                    or_(
-                        vouchers.c.state == "ready",
-                        vouchers.c.state.in_(["unknown", "sending"])
-                        & or_(vouchers.c.lease_until.is_(None), vouchers.c.lease_until <= now),
-                    ),
-                )
-                .order_by(vouchers.c.id)
-                .limit(1)
-                .with_for_update(skip_locked=True)
-            )
-            .mappings()
-            .first()
-        )
-        if row is None:
-            return None
-        state = "sending" if row["state"] == "ready" else "unknown"
-        tx.execute(
-            update(vouchers)
-            .where(vouchers.c.id == row["id"])
-            .values(state=state, fence=row["fence"] + 1, attempts=row["attempts"] + 1, lease_until=now + LEASE)
-        )
-        return VoucherRow.of(tx.execute(select(vouchers).where(vouchers.c.id == row["id"])).mappings().one())
+        own = select(vouchers).where(vouchers.c.client == client, claimable(vouchers, now=now, skip=skip))
+        row = take_oldest(tx, vouchers, own, now=now)
+        return VoucherRow.of(row) if row is not None else None
 
 
 def record(
