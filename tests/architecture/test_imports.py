@@ -23,7 +23,7 @@ OFFENCES = {
     "outside-world": ("sandbox/magic.py", "worker.support.clock"),
     "demo": ("service.py", "worker.demo.cast"),
     "model": ("model/money.py", "os"),
-    "ports": ("ports.py", "worker.support.clock"),
+    "ports": ("ports/erp.py", "worker.support.clock"),
     "httpx": ("adapters/peppol/client.py", "httpx"),
     "tenacity": ("support/http.py", "tenacity"),
     "apscheduler": ("day.py", "apscheduler"),

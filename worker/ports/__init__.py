@@ -1,0 +1,42 @@
+"""Every door to the outside: small protocols, keyword-only, plain values.
+
+Adapters implement them; only `wiring` knows which. A call either returns, or raises one of model.outcomes:
+Refused, TryLater, SlowDown, UnknownOutcome. Adapters never touch the store, never log about an invoice, and decide no
+status: the step that calls does.
+"""
+
+from worker.ports.books import LedgerAccount, OpenItem, PostedVoucher, VoucherBook
+from worker.ports.erp import Erp, ErpIdentity, ErpInvoice, FactoringStatus
+from worker.ports.letters import PrintHouse, PrintJob
+from worker.ports.mail import MailAttachment, Mailer, MailServer, OutboundMail
+from worker.ports.peppol import AccessPoint, OutboundDocument, ReachLookup, Submission, SubmissionState
+from worker.ports.rules import DocumentRules, RulesUnavailable
+from worker.ports.shelves import Claim, DocumentLost, DocumentStore, FactorLedger
+
+__all__ = [
+    "AccessPoint",
+    "Claim",
+    "DocumentLost",
+    "DocumentRules",
+    "DocumentStore",
+    "Erp",
+    "ErpIdentity",
+    "ErpInvoice",
+    "FactorLedger",
+    "FactoringStatus",
+    "LedgerAccount",
+    "MailAttachment",
+    "MailServer",
+    "Mailer",
+    "OpenItem",
+    "OutboundDocument",
+    "OutboundMail",
+    "PostedVoucher",
+    "PrintHouse",
+    "PrintJob",
+    "ReachLookup",
+    "RulesUnavailable",
+    "Submission",
+    "SubmissionState",
+    "VoucherBook",
+]

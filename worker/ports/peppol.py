@@ -1,0 +1,65 @@
+"""EHF: who can receive it, and the access point that takes it there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from worker.model.channel import ReachAnswer
+from worker.model.document import Kind
+
+
+class ReachLookup(Protocol):
+    """The Peppol look-up (SML and SMP)."""
+
+    async def lookup(self, *, participant: str, kind: Kind) -> ReachAnswer:
+        """Whether `participant` ("0192:986252932") can receive this kind now. Never raises: trouble is UNKNOWN."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundDocument:
+    """One document for the access point. `key` is ours, the same on every try: SBDH instance id."""
+
+    key: str
+    kind: Kind
+    sender: str
+    receiver: str
+    document_type_id: str
+    process_id: str
+    country: str
+    xml: bytes
+
+
+class SubmissionState(StrEnum):
+    """What an access point says of a document. `vendor word unknown to us` is QUEUED plus an alarm, never more."""
+
+    QUEUED = "queued"  # it has it but could not send it yet; it may still give up
+    SUBMITTED = "submitted"  # it has taken it over; a receipt may follow
+    DELIVERED = "delivered"  # receipt from the receiver's access point
+    REFUSED = "refused"  # given up for good
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """The access point's word. `known_word` False: the vendor said something not in our table (raise an alarm)."""
+
+    state: SubmissionState
+    vendor_reference: str
+    answer: str
+    known_word: bool = True
+
+
+class AccessPoint(Protocol):
+    """The way into the Peppol network."""
+
+    async def submit(self, *, document: OutboundDocument) -> Submission:
+        """Hand the document over. Never call twice for a key without asking `status` in between."""
+        ...
+
+    async def status(self, *, key: str) -> Submission | None:
+        """What became of it; None when the access point has never seen the key."""
+        ...
+
+    async def aclose(self) -> None: ...

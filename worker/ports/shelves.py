@@ -1,0 +1,65 @@
+"""Our own shelves: documents, and the factor's own ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+
+from worker.model.document import Kind
+from worker.model.money import Money
+
+
+class DocumentLost(Exception):
+    """The document is not there, or its bytes no longer match their hash."""
+
+
+class DocumentStore(Protocol):
+    """Document bytes keyed by SHA-256 (lower-case hex). Writing the same bytes twice is one document."""
+
+    def put(self, *, content: bytes) -> str:
+        """Durable when it returns. Raises OSError (disk full, read-only)."""
+        ...
+
+    def get(self, *, sha256: str) -> bytes:
+        """Raises DocumentLost."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The invoice as the factor's asset, as registered with the factor's ledger (docs/registered-claim.md)."""
+
+    client: str
+    client_organisation_number: str
+    client_number: str
+    erp: str
+    erp_id: str
+    kind: Kind
+    number: str
+    credited_numbers: tuple[str, ...]
+    issue_date: date
+    due_date: date | None
+    total: Money
+    factor_account: str
+    kid: str
+    debtor_code: str
+    debtor_name: str
+    debtor_is_person: bool
+    debtor_organisation_number: str
+    debtor_address_lines: tuple[str, ...]
+    debtor_email: str
+    debtor_phone: str
+    notice_version: str
+    original_sha256: str
+    stamped_sha256: str
+    stamped_xml: bytes
+    registered_at: datetime
+
+
+class FactorLedger(Protocol):
+    """The factor's own ledger, taking claims as files."""
+
+    async def register(self, *, claim: Claim) -> str:
+        """Writes the claim, whole or not at all, exactly once; returns its file name. Raises OSError."""
+        ...
