@@ -1,0 +1,62 @@
+"""The hard lock between demo, test and production (design §9)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from worker.settings.worker import WorkerSettings
+
+LIVE_HOSTS = {"api.poweroffice.net", "goapi.poweroffice.net"}
+LIVE_ZONE = "participant.sml.prod.tech.peppol.org"
+LOCAL = {"localhost", "127.0.0.1", "::1"}
+
+
+def faults(settings: WorkerSettings) -> list[str]:
+    """The hard lock of design §9: demo and test never meet a live host, production never the sandbox."""
+    found: list[str] = []
+    hosts = {
+        "POWEROFFICE_URL": urlsplit(settings.poweroffice_url).hostname or "",
+        "POWEROFFICE_V2_URL": urlsplit(settings.poweroffice_v2_url).hostname or "",
+        "ACCESS_POINT_URL": urlsplit(settings.access_point_url).hostname or "",
+        "PORTAL_URL": urlsplit(settings.portal_url).hostname or "",
+        "SMTP_HOST": settings.smtp_host,
+        "SFTP_HOST": settings.sftp_host if settings.print_house == "sftp" else "",
+    }
+    if settings.environment == "demo":
+        found += [f"ENVIRONMENT=demo allows only this machine: {k}" for k, h in hosts.items() if h and h not in LOCAL]
+        if not (settings.peppol_smp_override and settings.peppol_dns_server):
+            found.append("ENVIRONMENT=demo needs PEPPOL_DNS_SERVER and PEPPOL_SMP_OVERRIDE on this machine")
+    if settings.environment == "test":
+        found += [f"ENVIRONMENT=test refuses the live host in {k}" for k, h in hosts.items() if h in LIVE_HOSTS]
+        if settings.peppol_zone == LIVE_ZONE and not settings.peppol_dns_server:
+            found.append("ENVIRONMENT=test refuses the live PEPPOL_ZONE")
+    if settings.environment == "production":
+        found += _production(settings, hosts)
+    return found
+
+
+def _production(settings: WorkerSettings, hosts: Mapping[str, str]) -> list[str]:
+    found = [
+        f"ENVIRONMENT=production refuses a sandbox on this machine in {key}"
+        for key in ("POWEROFFICE_URL", "POWEROFFICE_V2_URL", "PORTAL_URL", "SFTP_HOST")
+        if hosts[key] in LOCAL
+    ]
+    if settings.peppol_smp_override:
+        found.append("ENVIRONMENT=production refuses PEPPOL_SMP_OVERRIDE")
+    if settings.peppol_zone != LIVE_ZONE:
+        found.append("ENVIRONMENT=production needs the live PEPPOL_ZONE")
+    found += [
+        f"ENVIRONMENT=production needs https in {key}"
+        for key, url in (
+            ("POWEROFFICE_URL", settings.poweroffice_url),
+            ("POWEROFFICE_V2_URL", settings.poweroffice_v2_url or "https://"),
+            ("PORTAL_URL", settings.portal_url),
+        )
+        if not url.startswith("https://")
+    ]
+    if settings.smtp_security == "none" and settings.smtp_host not in LOCAL:
+        found.append("ENVIRONMENT=production needs SMTP_SECURITY=starttls or tls to another machine")
+    return found

@@ -1,0 +1,134 @@
+"""The factor's own settings: `worker.env`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from worker.settings import lock
+from worker.settings.values import Account, Email, OrganisationNumber, iban_of
+from worker.support.env_file import EnvFileSettings
+
+
+class WorkerSettings(EnvFileSettings):
+    """The factor's own: keys, servers, account. Every key is explained in config/worker.env.example."""
+
+    environment: Literal["demo", "test", "production"]
+    database_url: str = "sqlite:///var/worker.db"
+    document_store: Path = Path("var/documents")
+    clients_folder: Path | None = None
+    ledger_folder: Path = Path("var/registered")
+    rules_folder: Path | None = None
+    inbox_folder: Path = Path("var/inbox")
+    payments_from: Literal["bank", "feed"] = "bank"
+    log_format: Literal["auto", "json", "console"] = "auto"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    factor_name: str = Field(min_length=1)
+    factor_organisation_number: OrganisationNumber
+    factor_account: Account
+    factor_bic: str = ""
+    factor_contact: str = Field(min_length=1)
+    factor_return_address: str = Field(min_length=1)
+    complaint_days: int = Field(default=8, ge=1, le=60)
+
+    poweroffice_url: str = "https://api.poweroffice.net"
+    poweroffice_application_key: SecretStr
+    poweroffice_replica_lag_seconds: float = Field(default=2.0, ge=0, le=60)
+    poweroffice_v2_url: str = ""
+    poweroffice_subscription_key: SecretStr = SecretStr("")
+
+    peppol_zone: str = lock.LIVE_ZONE
+    peppol_dns_server: str = ""
+    peppol_smp_override: str = ""
+
+    access_point: Literal["phoss_ap", "folder"] = "phoss_ap"
+    access_point_url: str = ""
+    access_point_token: SecretStr = SecretStr("")
+    access_point_folder: Path = Path("var/access-point")
+    access_point_timeout_seconds: float = Field(default=60, gt=0, le=300)
+
+    smtp_host: str = Field(min_length=1)
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_user: str = ""
+    smtp_password: SecretStr = SecretStr("")
+    smtp_from: Email = Field(min_length=3)
+    smtp_timeout_seconds: float = Field(default=30, gt=0, le=300)
+
+    print_house: Literal["folder", "sftp"] = "folder"
+    print_folder: Path = Path("var/letters")
+    sftp_host: str = ""
+    sftp_port: int = Field(default=22, ge=1, le=65535)
+    sftp_user: str = ""
+    sftp_key_path: Path | None = None
+    sftp_host_key: str = ""
+    sftp_folder: str = "."
+
+    portal_url: str
+    portal_host: str = "127.0.0.1"
+    portal_port: int = Field(default=8080, ge=0, le=65535)
+    portal_trusted_proxies: str = ""
+    portal_key: SecretStr
+    link_days: int = Field(default=90, ge=5, le=730)
+    code_tries: int = Field(default=5, ge=1, le=20)
+
+    @field_validator("portal_url", "poweroffice_url", "poweroffice_v2_url", "access_point_url", "peppol_smp_override")
+    @classmethod
+    def _url(cls, value: str) -> str:
+        if not value:
+            return value
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("must be a plain http(s) address without query")
+        return value.rstrip("/")
+
+    @field_validator("peppol_dns_server")
+    @classmethod
+    def _host_port(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[^:\s]+:\d{1,5}", value):
+            raise ValueError("must be host:port")
+        return value
+
+    @field_validator("portal_key")
+    @classmethod
+    def _long_key(cls, value: SecretStr) -> SecretStr:
+        if len(value.get_secret_value()) < 32:
+            raise ValueError("must be at least 32 characters; make one with `openssl rand -hex 32`")
+        return value
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        faults = [*self._missing_parts(), *lock.faults(self)]
+        if faults:
+            raise ValueError("\n".join(faults))
+        return self
+
+    def _missing_parts(self) -> list[str]:
+        faults: list[str] = []
+        if self.access_point == "phoss_ap" and not (
+            self.access_point_url and self.access_point_token.get_secret_value()
+        ):
+            faults.append("ACCESS_POINT=phoss_ap needs ACCESS_POINT_URL and ACCESS_POINT_TOKEN")
+        if self.smtp_user and self.smtp_security == "none":
+            faults.append("SMTP_USER needs SMTP_SECURITY=starttls or tls: the password would go in the clear")
+        if self.print_house == "sftp":
+            given = {
+                "SFTP_HOST": self.sftp_host,
+                "SFTP_USER": self.sftp_user,
+                "SFTP_KEY_PATH": self.sftp_key_path,
+                "SFTP_HOST_KEY": self.sftp_host_key,
+            }
+            gaps = [key for key, value in given.items() if not value]
+            if gaps:
+                faults.append(f"PRINT_HOUSE=sftp needs {', '.join(gaps)}")
+        return faults
+
+    @property
+    def iban(self) -> str:
+        """The factor account as IBAN (NO + check digits + 11 digits)."""
+        return iban_of(self.factor_account)
