@@ -6,6 +6,7 @@ status: the step that calls does.
 """
 
 from worker.ports.books import LedgerAccount, OpenItem, PostedVoucher, VoucherBook
+from worker.ports.consumer import Consumer, ConsumerAnswer, ConsumerChannel, ConsumerInvoice
 from worker.ports.erp import Erp, ErpIdentity, ErpInvoice, FactoringStatus
 from worker.ports.letters import PrintHouse, PrintJob
 from worker.ports.mail import MailAttachment, Mailer, MailServer, OutboundMail
@@ -16,6 +17,10 @@ from worker.ports.shelves import Claim, DocumentLost, DocumentStore, FactorLedge
 __all__ = [
     "AccessPoint",
     "Claim",
+    "Consumer",
+    "ConsumerAnswer",
+    "ConsumerChannel",
+    "ConsumerInvoice",
     "DocumentLost",
     "DocumentRules",
     "DocumentStore",
