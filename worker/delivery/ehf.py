@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from worker.delivery.outbound import Parcel, Sent
+from worker.delivery.outbound import DeliveryConfig, Parcel, Sent
 from worker.model.document import Identifier
 from worker.model.ehf import DOCUMENT_TYPE_IDS, PROCESS_ID
 from worker.model.journey import DeliveryEvent
@@ -18,7 +18,7 @@ _EVENTS = {
 }
 
 
-async def send(parcel: Parcel, access_point: AccessPoint) -> Sent:
+async def send(parcel: Parcel, config: DeliveryConfig, access_point: AccessPoint) -> Sent:
     """Submits under the delivery's own key. Raises the outcomes of worker.model.outcomes.
 
     Sender and receiver are the document's own endpoints: the network demands that they agree (Peppol BIS, payload).
@@ -36,14 +36,18 @@ async def send(parcel: Parcel, access_point: AccessPoint) -> Sent:
             process_id=PROCESS_ID,
             country=document.seller.address.country or "NO",
             xml=parcel.xml,
+            tenant=config.access_point_tenant,
         )
     )
     return as_sent(submission)
 
 
-async def ask(key: str, access_point: AccessPoint) -> Sent | None:
+async def ask(parcel: Parcel, config: DeliveryConfig, access_point: AccessPoint) -> Sent | None:
     """What became of it; None when the access point has never seen the key."""
-    submission = await access_point.status(key=key)
+    delivery = parcel.delivery
+    submission = await access_point.status(
+        key=delivery.key, reference=delivery.vendor_reference or "", tenant=config.access_point_tenant
+    )
     return as_sent(submission) if submission is not None else None
 
 

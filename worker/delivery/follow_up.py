@@ -60,7 +60,7 @@ async def _ask(parcel: Parcel, desk: Desk) -> Sent:
     """The counterparty's word. Raises NeverArrived when it has not got it, UnknownOutcome when it cannot tell."""
     channel = Channel(parcel.delivery.channel)
     if channel is Channel.EHF:
-        answer = await ehf.ask(parcel.delivery.key, desk.carriers.access_point)
+        answer = await ehf.ask(parcel, desk.config, desk.carriers.access_point)
     elif channel is Channel.LETTER:
         answer = await letter.ask(parcel, desk.config, desk.carriers.print_house)
     else:

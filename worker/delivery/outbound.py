@@ -27,6 +27,7 @@ class DeliveryConfig:
     return_address: str
     letter_colour: bool
     letter_duplex: bool
+    access_point_tenant: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ async def run(
     """Tries every delivery that is due. Returns counts; trouble with one delivery never stops the others."""
     desk = Desk(clock, client, config, db, documents, carriers, halt)
     summary = Summary()
-    summary.update(await _several(desk, Channel.EHF, lambda p: ehf.send(p, carriers.access_point)))
+    summary.update(await _several(desk, Channel.EHF, lambda p: ehf.send(p, config, carriers.access_point)))
     async with carriers.mail_server.session() as mailer:
         for channel, mail in ((Channel.EMAIL_LINK, email.send_link), (Channel.EMAIL_PDF, email.send_pdf)):
             summary.update(await _drain(desk, channel, _mailing(mail, desk, mailer)))

@@ -20,7 +20,11 @@ class ReachLookup(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OutboundDocument:
-    """One document for the access point. `key` is ours, the same on every try: SBDH instance id."""
+    """One document for the access point. `key` is ours, the same on every try: SBDH instance id.
+
+    `sender` is the seller, never the factor; `tenant` is the name the provider knows the seller by (its client file's
+    ACCESS_POINT_TENANT), empty where the provider goes by `sender` alone.
+    """
 
     key: str
     kind: Kind
@@ -30,6 +34,7 @@ class OutboundDocument:
     process_id: str
     country: str
     xml: bytes
+    tenant: str = ""
 
 
 class SubmissionState(StrEnum):
@@ -58,8 +63,11 @@ class AccessPoint(Protocol):
         """Hand the document over. Never call twice for a key without asking `status` in between."""
         ...
 
-    async def status(self, *, key: str) -> Submission | None:
-        """What became of it; None when the access point has never seen the key."""
+    async def status(self, *, key: str, reference: str = "", tenant: str = "") -> Submission | None:
+        """What became of it; None when the access point has never seen the key.
+
+        `reference` is the provider's own for it, empty when its answer never came; `tenant` as in OutboundDocument.
+        """
         ...
 
     async def aclose(self) -> None: ...

@@ -31,7 +31,7 @@ class FolderAccessPoint:
         """See ports.AccessPoint. TryLater when the disk is full or the folder cannot be written."""
         return await asyncio.to_thread(self._submit, document)
 
-    async def status(self, *, key: str) -> Submission | None:
+    async def status(self, *, key: str, reference: str = "", tenant: str = "") -> Submission | None:
         """See ports.AccessPoint."""
         return await asyncio.to_thread(self._status, key)
 

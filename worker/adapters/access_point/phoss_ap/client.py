@@ -41,7 +41,7 @@ class PhossAp:
             raise translate.trouble(error, what="submit", changes=True) from None
         return translate.submitted(response, key=document.key)
 
-    async def status(self, *, key: str) -> Submission | None:
+    async def status(self, *, key: str, reference: str = "", tenant: str = "") -> Submission | None:
         """See ports.AccessPoint. Raises TryLater and SlowDown when it cannot be asked."""
 
         async def once() -> Submission | None:
