@@ -1,0 +1,22 @@
+"""The only place that builds adapters and hands them to steps."""
+
+from worker.wiring.counterparties import build_documents, build_rules
+from worker.wiring.erp import booking_plan, build_erp, build_vouchers
+from worker.wiring.house import House, build_house
+from worker.wiring.rule_folders import check_rules_folder, compile_rules, write_rules_manifest
+from worker.wiring.steps import stamping_config, steps_of
+
+__all__ = [
+    "House",
+    "booking_plan",
+    "build_documents",
+    "build_erp",
+    "build_house",
+    "build_rules",
+    "build_vouchers",
+    "check_rules_folder",
+    "compile_rules",
+    "stamping_config",
+    "steps_of",
+    "write_rules_manifest",
+]

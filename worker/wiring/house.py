@@ -1,0 +1,85 @@
+"""What all clients share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+
+from worker.adapters.mail import SmtpServer
+from worker.adapters.peppol import TIMEOUTS as PEPPOL_TIMEOUTS
+from worker.ports import AccessPoint, DocumentRules, DocumentStore, PrintHouse, ReachLookup
+from worker.settings import WorkerSettings
+from worker.store.database import Database
+from worker.support.clock import Clock
+from worker.support.halt import Halt
+from worker.support.http import HttpClient
+from worker.support.pace import EvenPacer, Pacer
+from worker.support.summary import Summary
+from worker.wiring.counterparties import (
+    build_access_point,
+    build_documents,
+    build_lookup,
+    build_mail_server,
+    build_print_house,
+    build_rules,
+)
+
+POWEROFFICE_REQUESTS_PER_SECOND = 50  # per application key, all clients together (vendor's limit)
+POWEROFFICE_V2_REQUESTS_PER_SECOND = 10  # per subscription key, likewise
+
+Step = Callable[[], Awaitable[Summary]]
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What all clients share: the factor's settings, the store, the counterparties."""
+
+    settings: WorkerSettings
+    clock: Clock
+    db: Database
+    documents: DocumentStore
+    rules: DocumentRules
+    access_point: AccessPoint
+    lookup: ReachLookup
+    print_house: PrintHouse
+    mail_server: SmtpServer
+    pacer: Pacer
+    pacer_v2: Pacer
+    halt: Halt
+    exits: AsyncExitStack
+    settling: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def aclose(self) -> None:
+        await self.exits.aclose()
+
+
+def build_house(settings: WorkerSettings, clock: Clock) -> House:
+    """Builds the shared doors. Nothing is called outside yet."""
+    exits = AsyncExitStack()
+    db = Database(settings.database_url)
+    exits.callback(db.close)
+    access_point = build_access_point(settings)
+    exits.push_async_callback(access_point.aclose)
+    rules = build_rules(settings)
+    exits.push_async_callback(rules.aclose)
+    print_house = build_print_house(settings)
+    exits.push_async_callback(print_house.aclose)
+    smp_http = HttpClient(timeouts=PEPPOL_TIMEOUTS, max_bytes=2**20)
+    exits.push_async_callback(smp_http.aclose)
+    return House(
+        settings=settings,
+        clock=clock,
+        db=db,
+        documents=build_documents(settings),
+        rules=rules,
+        access_point=access_point,
+        lookup=build_lookup(settings, smp_http),
+        print_house=print_house,
+        mail_server=build_mail_server(settings),
+        pacer=EvenPacer(POWEROFFICE_REQUESTS_PER_SECOND),
+        pacer_v2=EvenPacer(POWEROFFICE_V2_REQUESTS_PER_SECOND),
+        halt=Halt(),
+        exits=exits,
+    )
