@@ -1,0 +1,32 @@
+"""Every table. Times are UTC (`UtcTime`), amounts are integers of minor units, documents are named by SHA-256.
+
+`attempts`, `events`, `decisions` are only ever added to.
+"""
+
+from worker.store.tables.deliveries import attempts, deliveries, links, portal_guards, postbacks
+from worker.store.tables.invoices import decisions, events, invoices, kids, warnings
+from worker.store.tables.settlement import settlement_files, settlement_items, voucher_items, vouchers
+from worker.store.tables.slots import slots
+from worker.store.tables.types import AnyText, AnyWord, UtcTime, metadata
+
+__all__ = [
+    "AnyText",
+    "AnyWord",
+    "UtcTime",
+    "attempts",
+    "decisions",
+    "deliveries",
+    "events",
+    "invoices",
+    "kids",
+    "links",
+    "metadata",
+    "portal_guards",
+    "postbacks",
+    "settlement_files",
+    "settlement_items",
+    "slots",
+    "voucher_items",
+    "vouchers",
+    "warnings",
+]

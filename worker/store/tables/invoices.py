@@ -1,0 +1,102 @@
+"""The invoice and its story."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    UniqueConstraint,
+)
+
+from worker.store.tables.types import AnyText, AnyWord, Id, UtcTime, metadata
+
+invoices = Table(
+    "invoices",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("client", AnyWord(64), nullable=False),
+    Column("erp", String(32), nullable=False),
+    Column("erp_id", AnyWord(64), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("number", AnyWord(64), nullable=False),
+    Column("debtor_code", AnyWord(32), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("parked_reason", String(40)),
+    Column("parked_detail", AnyText),
+    Column("return_state", String(16)),
+    Column("erp_row", JSON, nullable=False),  # the list row as ports.ErpInvoice, raw JSON included
+    Column("debtor", JSON),  # the customer card used, as model.party.DebtorCard
+    Column("currency", String(3)),
+    Column("payable_minor", BigInteger),
+    Column("issue_date", Date),
+    Column("due_date", Date),
+    Column("is_credit", Boolean),
+    Column("original_sha256", String(64)),
+    Column("stamped_sha256", String(64)),
+    Column("pdf_sha256", String(64)),
+    Column("pdf_pages", Integer),
+    Column("account", String(11)),  # the factor account stamped on it
+    Column("kid", AnyWord(25)),
+    Column("notice_version", String(64)),
+    Column("language", String(2)),
+    Column("registered_as", AnyWord(200)),
+    Column("route", String(16)),
+    Column("route_reason", AnyText),
+    Column("fetched_at", UtcTime, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+    UniqueConstraint("client", "erp_id"),
+    Index(None, "client", "state"),
+    Index(None, "client", "number"),
+)
+
+kids = Table(
+    "kids",
+    metadata,
+    Column("account", String(11), primary_key=True),
+    Column("kid", AnyWord(25), primary_key=True),
+    Column("invoice_id", Id, ForeignKey("invoices.id"), nullable=False, unique=True),
+    Column("allocated_at", UtcTime, nullable=False),
+)
+
+warnings = Table(
+    "warnings",
+    metadata,
+    Column("invoice_id", Id, ForeignKey("invoices.id"), primary_key=True),
+    Column("code", String(40), primary_key=True),
+    Column("detail", AnyText, nullable=False, server_default=""),
+    Column("noted_at", UtcTime, nullable=False),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("invoice_id", Id, ForeignKey("invoices.id"), nullable=False),
+    Column("delivery_id", Id),
+    Column("at", UtcTime, nullable=False),
+    Column("event", String(40), nullable=False),
+    Column("from_state", String(16)),
+    Column("to_state", String(16)),
+    Column("detail", AnyText, nullable=False, server_default=""),
+    Index(None, "invoice_id"),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("invoice_id", Id, ForeignKey("invoices.id"), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("channel", String(16)),  # empty when the decision was to park
+    Column("reason", AnyText, nullable=False),
+    Column("considered", JSON, nullable=False),
+    Index(None, "invoice_id"),
+)

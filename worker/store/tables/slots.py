@@ -1,0 +1,26 @@
+"""Planned times of jobs."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    String,
+    Table,
+)
+
+from worker.store.tables.types import AnyWord, UtcTime, metadata
+
+slots = Table(
+    "slots",
+    metadata,
+    Column("client", AnyWord(64), primary_key=True),
+    Column("job", String(16), primary_key=True),
+    Column("slot", UtcTime, primary_key=True),
+    Column("state", String(16), nullable=False),  # running | done | failed | missed
+    Column("owner", String(64), nullable=False),
+    Column("lease_until", UtcTime, nullable=False),
+    Column("started_at", UtcTime, nullable=False),
+    Column("ended_at", UtcTime),
+    Column("summary", JSON),
+)
