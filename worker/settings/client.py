@@ -40,6 +40,7 @@ class ClientSettings(EnvFileSettings):
     unopened_days: int = Field(default=4, ge=1, le=30)
     print_only_address: Email = "printonly@factoringfinans.no"
     reply_to: Email = ""
+    access_point_tenant: str = Field(default="", pattern=r"^[A-Za-z0-9-]{0,64}$")
     efaktura: Literal["off"] = "off"
     payment_account: Literal["bban", "iban", "iban_abroad"] = "bban"
     embedded_invoice: Literal["drop", "replace", "keep"] = "drop"

@@ -41,7 +41,7 @@ def load_client(path: Path) -> ClientFile:
 def load_clients(folder: Path) -> tuple[list[ClientFile], list[SettingsError]]:
     """Every `*.env` of the folder, by name. A broken file is told with all its faults and the others are used.
 
-    Two files with the same client key, or the same organisation number, are both refused: one would bill for the other.
+    Two files with the same client key, organisation number or tenant are both refused: one would bill for the other.
     """
     good: list[ClientFile] = []
     bad: list[SettingsError] = []
@@ -55,12 +55,13 @@ def load_clients(folder: Path) -> tuple[list[ClientFile], list[SettingsError]]:
     for what, value in (
         ("POWEROFFICE_CLIENT_KEY", lambda c: c.settings.poweroffice_client_key.get_secret_value()),
         ("ORGANISATION_NUMBER", lambda c: c.settings.organisation_number),
+        ("ACCESS_POINT_TENANT", lambda c: c.settings.access_point_tenant),
     ):
         groups: dict[str, list[ClientFile]] = {}
         for client in good:
             groups.setdefault(value(client), []).append(client)
-        for twins in groups.values():
-            if len(twins) > 1:
+        for shared, twins in groups.items():
+            if shared and len(twins) > 1:
                 names = ", ".join(t.name for t in twins)
                 bad += [SettingsError(f"{t.name}.env", [f"{what} is the same in {names}"]) for t in twins]
                 good = [client for client in good if client not in twins]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 from worker.adapters.access_point.folder import FolderAccessPoint
@@ -13,7 +15,7 @@ from worker.adapters.peppol import PeppolLookup
 from worker.adapters.print_house import FolderPrintHouse, SftpPrintHouse
 from worker.adapters.rules.client import FolderRules, NoRules
 from worker.ports import AccessPoint, DocumentRules, DocumentStore, PrintHouse
-from worker.settings import WorkerSettings
+from worker.settings import ClientFile, WorkerSettings
 from worker.support.http import HttpClient, Timeouts
 
 
@@ -25,6 +27,20 @@ def build_documents(settings: WorkerSettings) -> DocumentStore:
 def build_rules(settings: WorkerSettings) -> DocumentRules:
     """The official rules of RULES_FOLDER, or none. Raises RulesUnavailable when the folder is not sound."""
     return FolderRules(settings.rules_folder) if settings.rules_folder is not None else NoRules()
+
+
+# How each provider with many sellers on one account names a seller. Others go by the sender in the document.
+TENANT_NAMES: Final[dict[str, tuple[str, str]]] = {
+    "storecove": (r"[1-9]\d{0,17}", "the seller's legal entity id at Storecove, digits only"),
+    "maventa": (r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}", "the seller's company EUI at Maventa, a UUID"),
+}
+
+
+def check_tenant(settings: WorkerSettings, client: ClientFile) -> None:
+    """Raises ValueError when the access point needs a name for this seller and has none, or one of another kind."""
+    wanted = TENANT_NAMES.get(settings.access_point)
+    if wanted is not None and not re.fullmatch(wanted[0], client.settings.access_point_tenant, re.ASCII):
+        raise ValueError(f"ACCESS_POINT={settings.access_point} needs ACCESS_POINT_TENANT: {wanted[1]}")
 
 
 def build_access_point(settings: WorkerSettings) -> AccessPoint:

@@ -123,4 +123,5 @@ def _delivery_config(settings: WorkerSettings, client: ClientFile) -> delivery.D
         return_address=settings.factor_return_address,
         letter_colour=own.letter_colour,
         letter_duplex=own.letter_duplex,
+        access_point_tenant=own.access_point_tenant,
     )
