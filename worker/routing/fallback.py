@@ -9,7 +9,7 @@ from worker.model.journey import IllegalTransition
 from worker.model.parked import InvoiceWarning, ParkedReason
 from worker.routing.choose import EHF_DUTY_FROM, RoutingRules, next_channel
 from worker.routing.debtor import debtor_of
-from worker.store import deliveries, invoices, links
+from worker.store import deliveries, invoices, links, successors
 from worker.store.database import Database
 from worker.store.isolation import isolated
 from worker.store.keys import delivery_key
@@ -32,12 +32,12 @@ async def run(*, now: datetime, client: str, rules: RoutingRules, db: Database, 
         summary.count("opened", opened)
     # Handed over on day D, the letter is due on day D+days: so what was handed over before the end of day today-days.
     limit = oslo(oslo_date(now) - timedelta(days=rules.unopened_days - 1), time(0))
-    unopened = [] if refused_only else deliveries.unopened_since(db, client=client, handed_over_before=limit)
+    unopened = [] if refused_only else successors.unopened_since(db, client=client, handed_over_before=limit)
     for delivery, invoice in unopened:
         why = f"not opened within {rules.unopened_days} days"
         with isolated(db, invoice.id, now=now, summary=summary):
             summary.update(_next(delivery, invoice, why, expire=True, rules=rules, db=db, now=now))
-    for delivery, invoice in deliveries.refused_without_successor(db, client=client):
+    for delivery, invoice in successors.refused_without_successor(db, client=client):
         why = delivery.ended_reason or "refused"
         with isolated(db, invoice.id, now=now, summary=summary):
             summary.update(_next(delivery, invoice, why, expire=False, rules=rules, db=db, now=now))
@@ -68,7 +68,7 @@ def _next(
             summary.count("parked")
             return summary
         try:
-            deliveries.take_next_channel(
+            successors.take_next_channel(
                 db,
                 delivery,
                 expire=expire,

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Table, func, or_, select
 
 from worker.model.channel import Channel
 from worker.model.journey import DeliveryEvent, JourneyEvent, JourneyState
-from worker.store import deliveries, invoices, links, postbacks
+from worker.store import deliveries, invoices, links, postbacks, successors
 from worker.store import tables as t
 from worker.store.database import Database
 from worker.store.keys import delivery_key
@@ -119,7 +119,7 @@ class Stock:
         deliveries.record(self.db, claimed, event, **values)
 
     def next_channel(self, delivery: DeliveryRow, channel: Channel = Channel.LETTER, *, expire: bool) -> int:
-        return deliveries.take_next_channel(
+        return successors.take_next_channel(
             self.db, delivery, expire=expire, channel=channel, address="Storgata 1\n0155 OSLO",
             key=self.key(delivery.invoice_id, delivery.number + 1), reason="the next way", considered=[], now=self.now,
         )  # fmt: skip

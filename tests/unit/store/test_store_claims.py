@@ -11,7 +11,7 @@ from tests.unit.store.stocked import LEASE_OVER, MINUTE, Stock, at_once
 from worker.model.channel import Channel
 from worker.model.journey import DELIVERY_FINAL, DeliveryEvent, DeliveryState, IllegalTransition, JourneyEvent
 from worker.model.parked import ParkedReason
-from worker.store import deliveries, invoices
+from worker.store import deliveries, invoices, successors
 from worker.store import tables as t
 from worker.store.database import Database
 from worker.store.rows import DeliveryRow
@@ -88,7 +88,7 @@ def test_parked_and_withdrawn_invoices_are_neither_sent_nor_asked_about(stock: S
 def test_what_the_erp_will_not_hear_of_is_delivered_all_the_same(stock: Stock) -> None:
     link = stock.sent()
     stock.tell(stock.postback(), "refused", park="Fakturaen er låst")
-    [(found, _)] = deliveries.unopened_since(stock.db, client=stock.client, handed_over_before=stock.now + MINUTE)
+    [(found, _)] = successors.unopened_since(stock.db, client=stock.client, handed_over_before=stock.now + MINUTE)
     stock.next_channel(found, expire=True)
     letter = stock.claim(Channel.LETTER)
     stock.record(letter, V.ACCEPTED)
@@ -224,10 +224,10 @@ def test_a_receipt_later_owes_the_erp_nothing_more(stock: Stock) -> None:
 def test_a_refused_delivery_has_its_reason_and_wants_a_successor(stock: Stock) -> None:
     row = stock.sent(V.REFUSED)
     assert (row.state, row.ended_reason) == ("refused", "250 OK")
-    [(found, invoice)] = deliveries.refused_without_successor(stock.db, client=stock.client)
+    [(found, invoice)] = successors.refused_without_successor(stock.db, client=stock.client)
     assert (found.id, invoice.id) == (row.id, row.invoice_id)
     letter = stock.next_channel(row, expire=False)
-    assert deliveries.refused_without_successor(stock.db, client=stock.client) == []
+    assert successors.refused_without_successor(stock.db, client=stock.client) == []
     last = deliveries.of_invoice(stock.db, row.invoice_id)[-1]
     assert (last.id, last.number, last.channel, last.state) == (letter, 2, "letter", "ready")
 
@@ -261,10 +261,10 @@ def test_an_unopened_link_becomes_a_letter_and_a_late_opening_stops_it(stock: St
     row = stock.sent()
     stock.sent(channel=Channel.EMAIL_PDF)  # has no opening, so no such fallback
     stock.turn(timedelta(days=4))
-    [(found, _)] = deliveries.unopened_since(stock.db, client=stock.client, handed_over_before=stock.now)
+    [(found, _)] = successors.unopened_since(stock.db, client=stock.client, handed_over_before=stock.now)
     assert found.id == row.id
     assert row.handed_over_at is not None
-    assert deliveries.unopened_since(stock.db, client=stock.client, handed_over_before=row.handed_over_at) == []
+    assert successors.unopened_since(stock.db, client=stock.client, handed_over_before=row.handed_over_at) == []
     letter = stock.next_channel(row, expire=True)
     assert stock.delivery(row).state == "expired"
     with pytest.raises(IllegalTransition):
@@ -302,10 +302,10 @@ def test_nothing_is_opened_out_of_turn(stock: Stock, state: DeliveryState) -> No
 
 def test_found_out_before_sending_that_it_cannot_be_received(stock: Stock) -> None:
     [row] = stock.deliveries(stock.routed(Channel.EHF))
-    deliveries.refuse_ready(stock.db, row, reason="no longer registered", now=stock.now)
+    successors.refuse_ready(stock.db, row, reason="no longer registered", now=stock.now)
     assert (stock.delivery(row).state, stock.delivery(row).ended_reason) == ("refused", "no longer registered")
     with pytest.raises(IllegalTransition):
-        deliveries.refuse_ready(stock.db, row, reason="again", now=stock.now)
+        successors.refuse_ready(stock.db, row, reason="again", now=stock.now)
 
 
 def test_what_arrived_while_parked_goes_on_as_delivered(stock: Stock) -> None:
@@ -368,4 +368,4 @@ def test_a_refused_letter_needs_no_successor_when_the_link_was_opened(stock: Sto
     with stock.db.begin() as tx:
         assert deliveries.mark_opened(tx, link.id, now=stock.now)
     stock.record(letter, V.REFUSED)
-    assert deliveries.refused_without_successor(stock.db, client=stock.client) == []
+    assert successors.refused_without_successor(stock.db, client=stock.client) == []

@@ -13,7 +13,7 @@ from tests.unit.store.stocked import Stock
 from worker.model.channel import Channel
 from worker.model.journey import DeliveryEvent
 from worker.model.parked import ParkedReason
-from worker.store import deliveries, invoices, links, moves, retrying
+from worker.store import invoices, links, moves, retrying, successors
 from worker.store.database import Database
 from worker.store.links import StoreLinkBook
 
@@ -91,7 +91,7 @@ def falling_back(stock: Stock) -> tuple[int, int, Callable[[], object]]:
 
 def refusing(stock: Stock) -> tuple[int, int, Callable[[], object]]:
     [ready] = stock.deliveries(stock.routed(Channel.EHF))
-    return ready.invoice_id, ready.id, lambda: deliveries.refuse_ready(stock.db, ready, reason="x", now=stock.now)
+    return ready.invoice_id, ready.id, lambda: successors.refuse_ready(stock.db, ready, reason="x", now=stock.now)
 
 
 def retry(stock: Stock) -> tuple[int, int, Callable[[], object]]:

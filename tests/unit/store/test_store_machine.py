@@ -40,7 +40,7 @@ from worker.model.journey import (
     JourneyState,
 )
 from worker.model.parked import ParkedReason
-from worker.store import deliveries, invoices, links
+from worker.store import deliveries, invoices, links, successors
 from worker.store import tables as t
 from worker.store.database import Database
 from worker.store.links import StoreLinkBook
@@ -160,9 +160,9 @@ class Journey(RuleBasedStateMachine):
     @rule(expire=st.booleans(), channel=st.sampled_from([Channel.LETTER, Channel.EMAIL_LINK]))
     def fallback(self, channel: Channel, *, expire: bool) -> None:
         found = (
-            deliveries.unopened_since(self.db, client=self.stock.client, handed_over_before=self.stock.now)
+            successors.unopened_since(self.db, client=self.stock.client, handed_over_before=self.stock.now)
             if expire
-            else deliveries.refused_without_successor(self.db, client=self.stock.client)
+            else successors.refused_without_successor(self.db, client=self.stock.client)
         )
         for row, _ in found:
             with suppress(IllegalTransition):

@@ -10,7 +10,7 @@ from tests.unit.store.stocked import MINUTE, Stock, at_once
 from worker.model.channel import Channel
 from worker.model.journey import DeliveryEvent, JourneyEvent, JourneyState
 from worker.model.parked import ParkedReason
-from worker.store import deliveries, invoices
+from worker.store import deliveries, invoices, successors
 from worker.store import tables as t
 from worker.store.database import Database
 from worker.store.retrying import CannotRetry, retry
@@ -140,7 +140,7 @@ def test_no_channel_left_gets_another_try_on_the_last_one(stock: Stock) -> None:
     assert (second.address, second.key != first.key) == (first.address, True)
     assert "another try after: 250 OK" in second.reason
     assert stock.claim().id == second.id
-    assert deliveries.refused_without_successor(stock.db, client=stock.client) == []
+    assert successors.refused_without_successor(stock.db, client=stock.client) == []
 
 
 def test_no_other_letter_to_a_debtor_who_has_opened_the_link_meanwhile(stock: Stock) -> None:
@@ -160,7 +160,7 @@ def test_a_refused_delivery_parked_for_something_else_is_left_to_the_fallback(st
     invoices.park(stock.db, refused.invoice_id, R.UNEXPECTED, "x", now=stock.now)
     assert again(stock, refused.invoice_id) == "delivering"
     assert len(stock.deliveries(refused.invoice_id)) == 1
-    [(found, _)] = deliveries.refused_without_successor(stock.db, client=stock.client)
+    [(found, _)] = successors.refused_without_successor(stock.db, client=stock.client)
     assert found.id == refused.id
 
 
