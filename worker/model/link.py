@@ -15,12 +15,22 @@ class LinkState(StrEnum):
 
     OPEN = "open"
     LOCKED = "locked"  # too many wrong codes
-    GONE = "gone"  # expired, or the invoice is withdrawn
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"  # the invoice was handled by hand
+    CREDITED = "credited"  # a credit note has taken the invoice back
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no code opens it any more, whoever types it."""
+        return self in (LinkState.EXPIRED, LinkState.WITHDRAWN, LinkState.CREDITED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkView:
-    """The link and its invoice. Documents are named by SHA-256. Nothing about the debtor."""
+    """The link and its invoice. Documents are named by SHA-256. Nothing about the debtor.
+
+    `rest` is what is still owed by the payments matched so far; nothing or less when the invoice is paid.
+    """
 
     link_id: int
     delivery_id: int
@@ -30,6 +40,7 @@ class LinkView:
     is_credit: bool
     number: str
     total: Money
+    rest: Money
     due_date: date | None
     account: str
     kid: str
@@ -43,14 +54,18 @@ class CodeVerdict(StrEnum):
     RIGHT = "right"
     WRONG = "wrong"
     LOCKED = "locked"
-    GONE = "gone"
+    GONE = "gone"  # the link is over; its state says why
     SLOW_DOWN = "slow_down"  # too many wrong codes from the same place; this one was not looked at
 
 
 @dataclass(frozen=True, slots=True)
 class CodeAnswer:
-    """`tries_left` counts for WRONG; `first_opening`: nobody had opened the invoice by this link before."""
+    """`tries_left` counts for WRONG; `first_opening`: nobody had opened the invoice by this link before.
+
+    `wrong_everywhere`: wrong codes on all links within the hour, this one included; 0 when this one was not wrong.
+    """
 
     verdict: CodeVerdict
     tries_left: int = 0
     first_opening: bool = False
+    wrong_everywhere: int = 0

@@ -221,7 +221,7 @@ class _Portal:
         link = await run_in_threadpool(self._links.find, token_hash=token_hash, now=now)
         if link is None:
             return self._message(request, "missing", None)
-        if link.state is LinkState.GONE:
+        if link.state.is_over:
             return self._message(request, "gone", link.language)
         asked = request.query_params.get("lang")
         words = Words(asked if asked in LANGUAGES else link.language, factor=self._factor)

@@ -15,12 +15,15 @@ from worker.model.link import CodeAnswer, CodeVerdict, LinkState, LinkView
 from worker.model.money import Money
 from worker.store.database import Database
 from worker.store.deliveries import mark_opened
+from worker.store.settlement import settled_minor
 from worker.store.tables import deliveries, invoices, links, portal_guards
 
 # Wrong codes from one address prefix within an hour before it is told to wait. An office behind one address may
 # mistype now and then; somebody guessing has 5 tries a link and needs the links first.
 GUARD_LIMIT = 30
 GUARD_WINDOW = timedelta(hours=1)
+# The row that counts them all: guessing spread over many addresses shows here and nowhere else.
+EVERYWHERE = "everywhere"
 
 
 def add(db: Database, *, delivery_id: int, token_hash: str, code_mac: str, expires_at: datetime, now: datetime) -> int:
@@ -71,6 +74,7 @@ class StoreLinkBook:
         """The link, or None when there is none or its invoice has no document to show. Changes nothing."""
         with self._db.read() as tx:
             row = _row(tx, links.c.token_hash == token_hash)
+            settled = settled_minor(tx, row["invoice_id"]) if row is not None else 0
         if row is None or row["stamped_sha256"] is None or row["pdf_sha256"] is None:
             return None
         return LinkView(
@@ -82,6 +86,7 @@ class StoreLinkBook:
             is_credit=bool(row["is_credit"]),
             number=row["number"],
             total=Money(row["payable_minor"] or 0, row["currency"] or "NOK"),
+            rest=Money((row["payable_minor"] or 0) - settled, row["currency"] or "NOK"),
             due_date=row["due_date"],
             account=row["account"] or "",
             kid=row["kid"] or "",
@@ -119,7 +124,11 @@ class StoreLinkBook:
             update(links).where(links.c.id == row["link_id"]).values(wrong_codes=wrong, locked_at=None if left else now)
         )
         _count(tx, caller, now)
-        return CodeAnswer(CodeVerdict.WRONG, tries_left=left) if left else CodeAnswer(CodeVerdict.LOCKED)
+        everywhere = _count(tx, EVERYWHERE, now)
+        # Nobody's wrong codes are kept longer than they are of use.
+        tx.execute(delete(portal_guards).where(portal_guards.c.window_start < now - 24 * GUARD_WINDOW))
+        verdict = CodeVerdict.WRONG if left else CodeVerdict.LOCKED
+        return CodeAnswer(verdict, tries_left=left, wrong_everywhere=everywhere)
 
 
 def _row(tx: Connection, where: Any) -> dict[str, Any] | None:
@@ -128,6 +137,7 @@ def _row(tx: Connection, where: Any) -> dict[str, Any] | None:
             select(
                 links.c.id.label("link_id"),
                 links.c.delivery_id,
+                deliveries.c.invoice_id,
                 links.c.code_mac,
                 links.c.wrong_codes,
                 links.c.locked_at,
@@ -157,8 +167,10 @@ def _row(tx: Connection, where: Any) -> dict[str, Any] | None:
 
 
 def _state(row: dict[str, Any], now: datetime) -> LinkState:
-    if row["invoice_state"] == JourneyState.WITHDRAWN or row["expires_at"] <= now:
-        return LinkState.GONE
+    if row["invoice_state"] == JourneyState.WITHDRAWN:
+        return LinkState.WITHDRAWN
+    if row["expires_at"] <= now:
+        return LinkState.EXPIRED
     return LinkState.LOCKED if row["locked_at"] is not None else LinkState.OPEN
 
 
@@ -176,15 +188,15 @@ def _wrong_codes_from(tx: Connection, caller: str, now: datetime) -> int:
     return found or 0
 
 
-def _count(tx: Connection, caller: str, now: datetime) -> None:
+def _count(tx: Connection, caller: str, now: datetime) -> int:
+    """One wrong code more from there; returns how many that makes within the hour."""
     insert_or = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
-    tx.execute(
+    return tx.execute(
         insert_or(portal_guards)
         .values(prefix=caller, window_start=_window(now), wrong_codes=1)
         .on_conflict_do_update(
             index_elements=["prefix", "window_start"],
             set_={"wrong_codes": portal_guards.c.wrong_codes + 1},
         )
-    )
-    # Nobody's wrong codes are kept longer than they are of use.
-    tx.execute(delete(portal_guards).where(portal_guards.c.window_start < now - 24 * GUARD_WINDOW))
+        .returning(portal_guards.c.wrong_codes)
+    ).scalar_one()

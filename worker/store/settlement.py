@@ -186,14 +186,19 @@ def invoices_by_number(db: Database, *, account: str | None, client: str | None,
 def rest_minor(db: Database, invoice: InvoiceRow) -> int:
     """What is still owed on the invoice by what has been matched to it, in minor units of its currency."""
     with db.read() as tx:
-        reduced = tx.execute(
-            select(func.coalesce(func.sum(settlement_items.c.amount_minor), 0)).where(
-                settlement_items.c.invoice_id == invoice.id,
-                settlement_items.c.kind.in_([str(kind) for kind in _REDUCES]),
-                settlement_items.c.state.in_(["matched", "booked", "told"]),
-            )
-        ).scalar_one()
-    return (invoice.payable_minor or 0) - int(reduced)
+        return (invoice.payable_minor or 0) - settled_minor(tx, invoice.id)
+
+
+def settled_minor(tx: Connection, invoice_id: int) -> int:
+    """What has been matched to the invoice and lessens what is owed on it, in minor units of its currency."""
+    reduced = tx.execute(
+        select(func.coalesce(func.sum(settlement_items.c.amount_minor), 0)).where(
+            settlement_items.c.invoice_id == invoice_id,
+            settlement_items.c.kind.in_([str(kind) for kind in _REDUCES]),
+            settlement_items.c.state.in_(["matched", "booked", "told"]),
+        )
+    ).scalar_one()
+    return int(reduced)
 
 
 def is_credited(db: Database, invoice: InvoiceRow) -> bool:

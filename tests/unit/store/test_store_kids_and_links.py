@@ -182,7 +182,7 @@ def test_an_unknown_link_and_one_that_is_over(stock: Stock) -> None:
     invoices.park(stock.db, invoice_id, ParkedReason.OTHER_PAYEE, "x", now=stock.now)
     invoices.move(stock.db, invoice_id, JourneyEvent.WITHDRAWN, now=stock.now)
     gone = book.find(token_hash=row["token_hash"], now=stock.now)
-    assert gone is not None and gone.state is LinkState.GONE
+    assert gone is not None and gone.state is LinkState.WITHDRAWN
     assert book.try_code(link_id=link_id, code_mac=RIGHT, caller="c", now=stock.now).verdict is CodeVerdict.GONE
 
 
