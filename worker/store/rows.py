@@ -48,6 +48,7 @@ class InvoiceRow(_FromRow):
     registered_as: str | None
     route: str | None
     route_reason: str | None
+    credited_number: str | None
     fetched_at: datetime
     updated_at: datetime
 
@@ -152,6 +153,7 @@ class ItemRow(_FromRow):
     id: int
     file_id: int
     source_key: str
+    fingerprint: str | None = None
     position: str
     part_of: int | None
     kind: str
@@ -165,6 +167,7 @@ class ItemRow(_FromRow):
     reason: str | None
     note: str
     decided_at: datetime | None
+    corrected_at: datetime | None = None
     created_at: datetime
 
     @property
@@ -187,6 +190,7 @@ class VoucherRow(_FromRow):
     erp_id: str | None
     erp_number: str | None
     answer: str
+    held: str | None
     due_at: datetime
     attempts: int
     lease_until: datetime | None

@@ -5,7 +5,15 @@
 
 from worker.store.tables.deliveries import attempts, deliveries, links, portal_guards, postbacks
 from worker.store.tables.invoices import decisions, events, invoices, kids, warnings
-from worker.store.tables.settlement import settlement_files, settlement_items, voucher_items, vouchers
+from worker.store.tables.mail import bounces, code_requests, failed_recipients
+from worker.store.tables.settlement import (
+    account_checks,
+    fetched_files,
+    settlement_files,
+    settlement_items,
+    voucher_items,
+    vouchers,
+)
 from worker.store.tables.slots import slots
 from worker.store.tables.types import AnyText, AnyWord, UtcTime, metadata
 
@@ -13,10 +21,14 @@ __all__ = [
     "AnyText",
     "AnyWord",
     "UtcTime",
+    "account_checks",
     "attempts",
+    "bounces",
+    "code_requests",
     "decisions",
     "deliveries",
     "events",
+    "failed_recipients",
     "invoices",
     "kids",
     "links",

@@ -50,11 +50,13 @@ invoices = Table(
     Column("registered_as", AnyWord(200)),
     Column("route", String(16)),
     Column("route_reason", AnyText),
+    Column("credited_number", AnyWord(64)),  # of a credit note: the invoice it credits, as the ERP numbers it
     Column("fetched_at", UtcTime, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
     UniqueConstraint("client", "erp_id"),
     Index(None, "client", "state"),
     Index(None, "client", "number"),
+    Index(None, "client", "credited_number"),
 )
 
 kids = Table(
