@@ -6,6 +6,7 @@
 from worker.store.tables.deliveries import attempts, deliveries, links, portal_guards, postbacks
 from worker.store.tables.invoices import decisions, events, invoices, kids, warnings
 from worker.store.tables.mail import bounces, code_requests, failed_recipients
+from worker.store.tables.reach import reach
 from worker.store.tables.settlement import (
     account_checks,
     fetched_files,
@@ -35,6 +36,7 @@ __all__ = [
     "metadata",
     "portal_guards",
     "postbacks",
+    "reach",
     "settlement_files",
     "settlement_items",
     "slots",
