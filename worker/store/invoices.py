@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from worker.model.journey import IllegalTransition, JourneyEvent, JourneyState
@@ -14,6 +14,7 @@ from worker.model.parked import InvoiceWarning, ParkedReason
 from worker.store import moves
 from worker.store.database import Database
 from worker.store.rows import InvoiceRow
+from worker.store.story import begin_story
 from worker.store.tables import decisions, deliveries, invoices, kids, warnings
 
 
@@ -60,12 +61,14 @@ def add_fetched(
                     number=number,
                     debtor_code=debtor_code,
                     erp_row=erp_row,
+                    credited_number=str(erp_row.get("original_number") or "") or None,
                     state=JourneyState.FETCHED,
                     fetched_at=now,
                     updated_at=now,
                 )
                 .returning(invoices.c.id)
             ).scalar_one()
+            begin_story(tx, new_id, client=client, erp=erp, erp_id=erp_id)
             moves.add_event(tx, new_id, "fetched", now=now, to_state=JourneyState.FETCHED)
             return new_id
     except IntegrityError:
@@ -235,6 +238,20 @@ def note_decision(db: Database, invoice_id: int, *, reason: str, considered: lis
     """Records a decision that chose no channel."""
     with db.begin() as tx:
         tx.execute(insert(decisions).values(invoice_id=invoice_id, at=now, reason=reason, considered=considered))
+
+
+def undecided_since(db: Database, invoice_id: int) -> datetime | None:
+    """Since when the invoice has stood where it is with a decision that chose no channel; None when there is none."""
+    with db.read() as tx:
+        return tx.execute(
+            select(func.min(decisions.c.at))
+            .join(invoices, invoices.c.id == decisions.c.invoice_id)
+            .where(
+                decisions.c.invoice_id == invoice_id,
+                decisions.c.channel.is_(None),
+                decisions.c.at >= invoices.c.updated_at,
+            )
+        ).scalar()
 
 
 def note_event(db: Database, invoice_id: int, event: str, *, detail: str, now: datetime) -> None:
