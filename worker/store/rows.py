@@ -131,6 +131,7 @@ class DecisionRow(_FromRow):
     channel: str | None
     reason: str
     considered: list[list[str]]
+    evidence: list[dict[str, Any]] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

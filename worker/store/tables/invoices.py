@@ -100,5 +100,6 @@ decisions = Table(
     Column("channel", String(16)),  # empty when the decision was to park
     Column("reason", AnyText, nullable=False),
     Column("considered", JSON, nullable=False),
+    Column("evidence", JSON),  # what was looked up outside for it: a list of ReachAnswer.as_evidence()
     Index(None, "invoice_id"),
 )
