@@ -69,3 +69,12 @@ class CodeAnswer:
     tries_left: int = 0
     first_opening: bool = False
     wrong_everywhere: int = 0
+
+
+class CodeRequest(StrEnum):
+    """What becomes of a debtor's wish for a new code. It goes to the address on file, never to one the asker names."""
+
+    TAKEN = "taken"  # sent within a minute
+    ON_ITS_WAY = "on_its_way"  # one is being sent, or was sent a moment ago: look again
+    TOO_MANY = "too_many"  # the link's share is used up, for today or for good, or too many come from the same place
+    GONE = "gone"  # the link is over; its state says why

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,8 +12,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.model.document import Kind
 from worker.model.journey import DeliveryState, JourneyState
-from worker.model.link import CodeAnswer, CodeVerdict, LinkState, LinkView
+from worker.model.link import CodeAnswer, CodeRequest, CodeVerdict, LinkState, LinkView
 from worker.model.money import Money
+from worker.store import codes
 from worker.store.database import Database
 from worker.store.deliveries import mark_opened
 from worker.store.settlement import settled_minor
@@ -24,6 +26,12 @@ GUARD_LIMIT = 30
 GUARD_WINDOW = timedelta(hours=1)
 # The row that counts them all: guessing spread over many addresses shows here and nowhere else.
 EVERYWHERE = "everywhere"
+
+# New codes a debtor may ask for: with five tries each, all of a link's codes together are guessed once in 18 000 links.
+CODES_A_DAY = 3
+CODES_A_LINK = 10
+CODE_PAUSE = timedelta(minutes=2)
+ASKED_LIMIT = 20  # asked for from one address prefix within an hour
 
 
 def add(db: Database, *, delivery_id: int, token_hash: str, code_mac: str, expires_at: datetime, now: datetime) -> int:
@@ -117,6 +125,32 @@ class StoreLinkBook:
             mark_opened(tx, row["delivery_id"], now=now)
             return CodeAnswer(CodeVerdict.RIGHT, first_opening=row["opened_at"] is None)
 
+    def request_code(self, *, link_id: int, caller: str, now: datetime) -> CodeRequest:
+        """Writes down that a new code is to be sent to the delivery's own address; nothing is sent here. Counted for
+        the link and for where the asker comes from (`caller` as in `try_code`). A locked link may ask: the new code
+        unlocks it. Raises LookupError for an unknown link.
+        """
+        with self._db.begin() as tx:
+            tx.execute(select(links.c.id).where(links.c.id == link_id).with_for_update())
+            row = _row(tx, links.c.id == link_id)
+            if row is None:
+                raise LookupError(f"no link {link_id}")
+            if _state(row, now).is_over:
+                return CodeRequest.GONE
+            asking = hashlib.sha256(f"asked {caller}".encode()).hexdigest()
+            if _wrong_codes_from(tx, asking, now) >= ASKED_LIMIT:
+                return CodeRequest.TOO_MANY
+            _count(tx, asking, now)
+            if codes.waiting(tx, link_id=link_id) or codes.asked(tx, link_id=link_id, since=now - CODE_PAUSE):
+                return CodeRequest.ON_ITS_WAY
+            if (
+                codes.asked(tx, link_id=link_id, since=now - timedelta(days=1)) >= CODES_A_DAY
+                or codes.asked(tx, link_id=link_id, since=row["created_at"] - CODE_PAUSE) >= CODES_A_LINK
+            ):
+                return CodeRequest.TOO_MANY
+            codes.add(tx, link_id=link_id, kind="asked", caller=caller, now=now)
+            return CodeRequest.TAKEN
+
     def _wrong(self, tx: Connection, row: dict[str, Any], caller: str, now: datetime) -> CodeAnswer:
         wrong = row["wrong_codes"] + 1
         left = max(0, self._tries - wrong)
@@ -143,6 +177,7 @@ def _row(tx: Connection, where: Any) -> dict[str, Any] | None:
                 links.c.locked_at,
                 links.c.opened_at,
                 links.c.expires_at,
+                links.c.created_at,
                 invoices.c.state.label("invoice_state"),
                 invoices.c.language,
                 invoices.c.kind,
