@@ -5,17 +5,19 @@ Refused, TryLater, SlowDown, UnknownOutcome. Adapters never touch the store, nev
 status: the step that calls does.
 """
 
+from worker.ports.bank_files import BankFiles, RemoteFile
 from worker.ports.books import LedgerAccount, OpenItem, PostedVoucher, VoucherBook
 from worker.ports.consumer import Consumer, ConsumerAnswer, ConsumerChannel, ConsumerInvoice
 from worker.ports.erp import Erp, ErpIdentity, ErpInvoice, FactoringStatus
 from worker.ports.letters import PrintHouse, PrintJob
 from worker.ports.mail import MailAttachment, Mailer, MailServer, OutboundMail
-from worker.ports.peppol import AccessPoint, OutboundDocument, ReachLookup, Submission, SubmissionState
+from worker.ports.peppol import AccessPoint, Notice, NoticeShelf, OutboundDocument, ReachLookup, Submission, SubmissionState
 from worker.ports.rules import DocumentRules, RulesUnavailable
 from worker.ports.shelves import Claim, DocumentLost, DocumentStore, FactorLedger
 
 __all__ = [
     "AccessPoint",
+    "BankFiles",
     "Claim",
     "Consumer",
     "ConsumerAnswer",
@@ -33,6 +35,8 @@ __all__ = [
     "MailAttachment",
     "MailServer",
     "Mailer",
+    "Notice",
+    "NoticeShelf",
     "OpenItem",
     "OutboundDocument",
     "OutboundMail",
@@ -40,6 +44,7 @@ __all__ = [
     "PrintHouse",
     "PrintJob",
     "ReachLookup",
+    "RemoteFile",
     "RulesUnavailable",
     "Submission",
     "SubmissionState",

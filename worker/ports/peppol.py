@@ -8,6 +8,7 @@ from typing import Protocol
 
 from worker.model.channel import ReachAnswer
 from worker.model.document import Kind
+from worker.model.receiver import Response
 
 
 class ReachLookup(Protocol):
@@ -48,12 +49,42 @@ class SubmissionState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """The access point's word. `known_word` False: the vendor said something not in our table (raise an alarm)."""
+    """The access point's word. `known_word` False: the vendor said something not in our table (raise an alarm).
+
+    `response`: the receiver's word, the newest one, if there is any.
+    """
 
     state: SubmissionState
     vendor_reference: str
     answer: str
     known_word: bool = True
+    response: Response | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A piece of news from a provider that tells each once, in a queue. `id` is the provider's own.
+
+    `key` is ours and `reference` the provider's for the document it is about; both empty when it is about none.
+    """
+
+    id: str
+    key: str
+    reference: str
+    word: str
+    content: str
+
+
+class NoticeShelf(Protocol):
+    """Where news are kept for good before they are taken off the provider's queue."""
+
+    def keep(self, notice: Notice) -> None:
+        """Keeping one twice is keeping it once."""
+        ...
+
+    def about(self, *, key: str, reference: str) -> list[Notice]:
+        """What is kept about the document with this key or, if one is given, this reference; oldest first."""
+        ...
 
 
 class AccessPoint(Protocol):
