@@ -36,6 +36,12 @@ AP_UNKNOWN_WORD = "399000211"  # 422 though sent; status: a word that is in no l
 AP_REJECTED = "399000238"  # 422; status: rejected
 AP_STATUS_500_ONCE = "399000246"  # taken and sent; the first status call after it answers 500
 
+# --- Hosted access points (Maventa): what phoss-ap does not do ---------------------------------------
+
+HOSTED_429_ONCE = "399000319"  # 429 with Retry-After: 1 and nothing taken; the next is fine
+HOSTED_RECEIPT_LATER = "399000327"  # waiting at the first status call, sent at the second, then delivered
+HOSTED_REFUSED_LATER = "399000335"  # sent at the first status call, then turned down for good
+
 SMP_MAGIC = frozenset(
     {
         DNS_SERVFAIL,
@@ -67,6 +73,8 @@ ACCESS_POINT_MAGIC = frozenset(
     }
 )
 
+HOSTED_MAGIC = frozenset({HOSTED_429_ONCE, HOSTED_RECEIPT_LATER, HOSTED_REFUSED_LATER})
+
 # States of a document at the access point, one a status call, the last one stays. Others: sent at once.
 ACCESS_POINT_PLANS: dict[str, tuple[str, ...]] = {
     AP_422_FAILS_FOR_GOOD: ("failed", "permanently_failed"),
@@ -87,6 +95,30 @@ class MailMagic(StrEnum):
     DROP = "drop"  # kept, then the connection is cut before the answer to DATA
     DROP_UNKEPT = "drop-unkept"  # not kept, and the connection is cut before the answer to DATA, the first time
     BOUNCE = "bounce"  # kept; a bounce (RFC 3464) is written to bounces/
+
+
+class ConsumerMagic(StrEnum):
+    """The local part of a person's e-mail address, alone or after a `+`, in an eFaktura look-up. Any domain.
+
+    Whoever bears none of them is not found.
+    """
+
+    RECEIVES = "efaktura"  # can receive; what is sent arrives
+    NOT_RECEIVING = "efaktura-no"  # known, and has not said yes to eFaktura
+    UNAVAILABLE = "efaktura-unavailable"  # the registry cannot answer now
+    SEVERAL = "efaktura-several"  # the facts fit more than one person
+    STRANGE = "efaktura-strange"  # a word that is in no list
+    BROKEN = "efaktura-broken"  # the look-up answers 500
+    NATIONAL = "efaktura-national"  # can receive, under an identifier that is a national identity number
+    REJECTED_LATER = "efaktura-rejected"  # can receive; what is sent is turned down by the bank a while later
+    REFUSED = "efaktura-refused"  # can receive; what is sent is not accepted
+    TIMEOUT_AFTER_ACCEPT = "efaktura-timeout"  # can receive; the first upload is taken and never answered
+
+
+def consumer_magic(address: str) -> ConsumerMagic | None:
+    """The reserved meaning of a person's address, if it has one."""
+    word = address.rpartition("@")[0].lower().rpartition("+")[2]
+    return next((meaning for meaning in ConsumerMagic if meaning.value == word), None)
 
 
 def mail_magic(address: str) -> MailMagic | None:

@@ -222,7 +222,7 @@ class World:
         return world
 
     def _register_magic(self) -> None:
-        for number in magic.SMP_MAGIC | magic.ACCESS_POINT_MAGIC:
+        for number in magic.SMP_MAGIC | magic.ACCESS_POINT_MAGIC | magic.HOSTED_MAGIC:
             kinds: frozenset[Kind] = BOTH_KINDS
             if number == magic.SMP_INVOICE_ONLY:
                 kinds = frozenset({Kind.INVOICE})
