@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from worker import __version__, tables
+from worker.cli_audit import audit_app
 from worker.cli_common import (
     DEFAULT,
     Client,
@@ -59,6 +60,7 @@ app = typer.Typer(
 invoice_app = typer.Typer(help="One invoice.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(invoice_app, name="invoice")
 app.add_typer(settlement_app, name="settlement")
+app.add_typer(audit_app, name="audit")
 rules_app = typer.Typer(help="The official rules for EHF, in a folder.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(rules_app, name="rules")
 

@@ -165,7 +165,7 @@ def _attempts(story: Story) -> RenderableType:
 def _timeline(story: Story) -> RenderableType:
     table = _table("Timeline", "when", "event", "from", "to", "detail")
     for event in story.events:
-        table.add_row(when(event.at), event.event, event.from_state or "", event.to_state or "", Text(event.detail))
+        table.add_row(when(event.at), event.event, event.from_state or "", event.to_state or "", Text(event.detail or ""))
     return table
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select, update
 
 from worker.model.journey import (
     DeliveryEvent,
@@ -21,7 +21,8 @@ from worker.model.journey import (
 )
 from worker.model.parked import ParkedReason
 from worker.store.rows import DeliveryRow, InvoiceRow
-from worker.store.tables import deliveries, events, invoices
+from worker.store.story import add_event
+from worker.store.tables import deliveries, invoices
 
 # Locks are taken in one order, or two transactions wait for each other for ever: an invoice, then its deliveries.
 # They are FOR NO KEY UPDATE (key_share), so that a line added to the story, which refers to the invoice, does not wait.
@@ -159,28 +160,3 @@ def keep_delivery(tx: Connection, delivery: DeliveryRow, **values: Any) -> None:
     ).rowcount
     if changed != 1:
         raise IllegalTransition(f"delivery {delivery.id} is no longer {delivery.state} under fence {delivery.fence}")
-
-
-def add_event(
-    tx: Connection,
-    invoice_id: int,
-    event: str,
-    *,
-    now: datetime,
-    delivery_id: int | None = None,
-    from_state: str | None = None,
-    to_state: str | None = None,
-    detail: str = "",
-) -> None:
-    """Adds a line to the invoice's story."""
-    tx.execute(
-        insert(events).values(
-            invoice_id=invoice_id,
-            delivery_id=delivery_id,
-            at=now,
-            event=str(event),
-            from_state=from_state,
-            to_state=to_state,
-            detail=detail,
-        )
-    )

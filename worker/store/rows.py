@@ -106,7 +106,10 @@ class EventRow(_FromRow):
     event: str
     from_state: str | None
     to_state: str | None
-    detail: str
+    detail: str | None
+    sequence: int
+    detail_sha256: str
+    hash: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +148,24 @@ class SlotRow(_FromRow):
     started_at: datetime
     ended_at: datetime | None
     summary: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRow(_FromRow):
+    """One settlement file, taken or quarantined."""
+
+    id: int
+    name: str
+    sha256: str
+    format: str | None
+    identity: str | None
+    state: str
+    reason: str
+    line: str
+    items: int
+    known_items: int
+    skipped: list[dict[str, Any]] | None
+    received_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

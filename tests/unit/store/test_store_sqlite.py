@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from tests.unit.store.stocked import NOW, Stock, at_once, count
 from worker.model.journey import JourneyEvent
-from worker.store import invoices, moves
+from worker.store import invoices, story
 from worker.store import tables as t
 from worker.store.database import Database, migrate, require_head
 
@@ -103,7 +103,7 @@ def test_a_failed_transaction_lets_the_next_one_in(first: Database, second: Data
 
 def test_foreign_keys_hold(first: Database) -> None:
     with pytest.raises(IntegrityError), first.begin() as tx:
-        moves.add_event(tx, 4711, "noted", now=NOW)
+        story.begin_story(tx, 4711, client="nordlys", erp="poweroffice_go", erp_id="x")
 
 
 def test_a_database_file_of_another_kind_fails_in_words_not_in_wal(tmp_path: Path) -> None:

@@ -4,7 +4,8 @@
 """
 
 from worker.store.tables.deliveries import attempts, deliveries, links, portal_guards, postbacks
-from worker.store.tables.invoices import decisions, events, invoices, kids, warnings
+from worker.store.tables.ehf import ehf_responses, provider_notices
+from worker.store.tables.invoices import decisions, events, invoices, kids, stories, warnings
 from worker.store.tables.mail import bounces, code_requests, failed_recipients
 from worker.store.tables.reach import reach
 from worker.store.tables.settlement import (
@@ -28,6 +29,7 @@ __all__ = [
     "code_requests",
     "decisions",
     "deliveries",
+    "ehf_responses",
     "events",
     "failed_recipients",
     "invoices",
@@ -36,10 +38,12 @@ __all__ = [
     "metadata",
     "portal_guards",
     "postbacks",
+    "provider_notices",
     "reach",
     "settlement_files",
     "settlement_items",
     "slots",
+    "stories",
     "voucher_items",
     "vouchers",
     "warnings",

@@ -82,13 +82,24 @@ events = Table(
     metadata,
     Column("id", Id, primary_key=True, autoincrement=True),
     Column("invoice_id", Id, ForeignKey("invoices.id"), nullable=False),
+    Column("sequence", Integer, nullable=False),  # 1, 2, … within the invoice
     Column("delivery_id", Id),
     Column("at", UtcTime, nullable=False),
     Column("event", String(40), nullable=False),
     Column("from_state", String(16)),
     Column("to_state", String(16)),
-    Column("detail", AnyText, nullable=False, server_default=""),
-    Index(None, "invoice_id"),
+    Column("detail", AnyText, server_default=""),  # empty (NULL) once personal data has been removed
+    Column("detail_sha256", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),  # see store/story.py
+    UniqueConstraint("invoice_id", "sequence"),
+)
+
+stories = Table(
+    "stories",
+    metadata,
+    Column("invoice_id", Id, ForeignKey("invoices.id"), primary_key=True),
+    Column("length", Integer, nullable=False),
+    Column("head", String(64), nullable=False),
 )
 
 decisions = Table(

@@ -55,7 +55,7 @@ class AnyText(TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        return None if value is None else _UNSTORABLE.sub("\ufffd", value)
+        return None if value is None else storable(value)
 
 
 class AnyWord(AnyText):
@@ -66,6 +66,12 @@ class AnyWord(AnyText):
 
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def storable(text: str) -> str:
+    """The text as any database can hold it."""
+    return _UNSTORABLE.sub("\ufffd", text)
+
 
 # SQLite numbers rows itself only for INTEGER keys.
 Id = BigInteger().with_variant(Integer(), "sqlite")
