@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from worker.delivery.outbound import DeliveryConfig, Parcel, Sent
+from worker.delivery.outbound import DeliveryConfig, Parcel, Sent, as_sent
 from worker.model.document import Identifier
 from worker.model.ehf import DOCUMENT_TYPE_IDS, PROCESS_ID
-from worker.model.journey import DeliveryEvent
 from worker.model.outcomes import Refused
-from worker.ports import AccessPoint, OutboundDocument, Submission, SubmissionState
-
-# QUEUED is no event: the access point may still give up, so the outcome stays unknown and is asked for again.
-_EVENTS = {
-    SubmissionState.SUBMITTED: DeliveryEvent.ACCEPTED,
-    SubmissionState.DELIVERED: DeliveryEvent.CONFIRMED,
-    SubmissionState.REFUSED: DeliveryEvent.REFUSED,
-    SubmissionState.QUEUED: DeliveryEvent.UNKNOWN,
-}
+from worker.ports import AccessPoint, OutboundDocument
 
 
 async def send(parcel: Parcel, config: DeliveryConfig, access_point: AccessPoint) -> Sent:
@@ -49,10 +40,6 @@ async def ask(parcel: Parcel, config: DeliveryConfig, access_point: AccessPoint)
         key=delivery.key, reference=delivery.vendor_reference or "", tenant=config.access_point_tenant
     )
     return as_sent(submission) if submission is not None else None
-
-
-def as_sent(submission: Submission) -> Sent:
-    return Sent(_EVENTS[submission.state], submission.vendor_reference, submission.answer, submission.known_word)
 
 
 def _participant(endpoint: Identifier) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from worker.delivery import ehf, letter
+from worker.delivery import efaktura, ehf, letter
 from worker.delivery.outbound import DeliveryConfig, Parcel, Sent
 from worker.delivery.send import Carriers, Desk, NeverArrived, attempt
 from worker.model.channel import Channel
@@ -61,6 +61,8 @@ async def _ask(parcel: Parcel, desk: Desk) -> Sent:
     channel = Channel(parcel.delivery.channel)
     if channel is Channel.EHF:
         answer = await ehf.ask(parcel, desk.config, desk.carriers.access_point)
+    elif channel is Channel.EFAKTURA:
+        answer = await efaktura.ask(parcel, desk.config, desk.carriers.consumers)
     elif channel is Channel.LETTER:
         answer = await letter.ask(parcel, desk.config, desk.carriers.print_house)
     else:

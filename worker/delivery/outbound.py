@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from worker.model.document import Document, pdf_file_name
 from worker.model.ehf import read_document
 from worker.model.journey import DeliveryEvent
-from worker.ports import DocumentStore
+from worker.ports import DocumentStore, Submission, SubmissionState
 from worker.store.rows import DeliveryRow, InvoiceRow
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryConfig:
-    """The client's and factor's side of every delivery. `server_key`: for the codes' HMAC."""
+    """The client's and factor's side of every delivery. `server_key`: for the codes' HMAC. `issuer`: the client's own
+    organisation number; the tenants are what the providers call the client. `bounce_address`: return paths are made from it; empty: bounces
+    go to the address in From."""
 
     client_name: str
     factor_name: str
@@ -27,7 +29,12 @@ class DeliveryConfig:
     return_address: str
     letter_colour: bool
     letter_duplex: bool
+    bounce_address: str = ""
+    code_in_second_mail: bool = False
     access_point_tenant: str = ""
+    efaktura: bool = False
+    efaktura_tenant: str = ""
+    issuer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,20 @@ class Sent:
     vendor_reference: str
     answer: str
     known_word: bool = True
+
+
+# QUEUED is no event: the provider may still give up, so the outcome stays unknown and is asked for again.
+_EVENTS = {
+    SubmissionState.SUBMITTED: DeliveryEvent.ACCEPTED,
+    SubmissionState.DELIVERED: DeliveryEvent.CONFIRMED,
+    SubmissionState.REFUSED: DeliveryEvent.REFUSED,
+    SubmissionState.QUEUED: DeliveryEvent.UNKNOWN,
+}
+
+
+def as_sent(submission: Submission) -> Sent:
+    """The word of an access point or eFaktura provider as the delivery's event."""
+    return Sent(_EVENTS[submission.state], submission.vendor_reference, submission.answer, submission.known_word)
 
 
 def parcel(invoice: InvoiceRow, delivery: DeliveryRow, documents: DocumentStore) -> Parcel:

@@ -7,47 +7,50 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from worker.delivery import ehf, email, letter
+from worker.delivery import efaktura, ehf, email, letter
 from worker.delivery.outbound import DeliveryConfig, Parcel, Sent, parcel
 from worker.model.channel import Channel
 from worker.model.ehf import DocumentError
 from worker.model.journey import DeliveryEvent, DeliveryState, IllegalTransition
 from worker.model.outcomes import AccessDenied, Refused, SlowDown, TryLater, Unavailable, UnknownOutcome
 from worker.model.parked import ParkedReason
-from worker.ports import AccessPoint, DocumentLost, DocumentStore, Mailer, MailServer, PrintHouse
+from worker.ports import AccessPoint, ConsumerChannel, DocumentLost, DocumentStore, Mailer, MailServer, PrintHouse
 from worker.store import deliveries, invoices
 from worker.store.database import Database
 from worker.store.isolation import isolated
 from worker.store.rows import DeliveryRow
-from worker.support.clock import Clock
+from worker.support.clock import Clock, oslo_date
 from worker.support.halt import Halt
 from worker.support.log import bound, get_logger, place
 from worker.support.parking import log_parked
 from worker.support.summary import Summary
 
-EHF_AT_ONCE = 4  # submissions in flight; an access point sends on while we wait
+AT_ONCE = 4  # submissions in flight; an access point or eFaktura provider sends on while we wait
 # How long a counterparty may go on saying "later" before we stop asking: a mailbox full for a day is no address, so the
-# next channel takes over; an access point or print house down for days is a person's case.
+# next channel takes over, as it does when the eFaktura provider does not answer for a day (the person has other ways,
+# and the due date comes nearer); an access point or print house down for days is a person's case.
 GIVE_UP = {
     Channel.EMAIL_LINK: timedelta(hours=24),
     Channel.EMAIL_PDF: timedelta(hours=24),
     Channel.EHF: timedelta(hours=72),
+    Channel.EFAKTURA: timedelta(hours=24),
     Channel.LETTER: timedelta(hours=72),
 }
 STANDSTILL = timedelta(hours=72)
 FEWEST_ATTEMPTS = 4
 ASK_AGAIN = timedelta(minutes=10)
 _NOBODY_SERVED = (Unavailable.kind, AccessDenied.kind)
-_NEXT_CHANNEL_WHEN_GIVEN_UP = (Channel.EMAIL_LINK, Channel.EMAIL_PDF)
+_NEXT_CHANNEL_WHEN_GIVEN_UP = (Channel.EFAKTURA, Channel.EMAIL_LINK, Channel.EMAIL_PDF)
 
 
 @dataclass(frozen=True, slots=True)
 class Carriers:
-    """Who carries the channels."""
+    """Who carries the channels. `consumers`: the eFaktura provider, None when none is configured."""
 
     access_point: AccessPoint
     mail_server: MailServer
     print_house: PrintHouse
+    consumers: ConsumerChannel | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,12 @@ async def run(
     desk = Desk(clock, client, config, db, documents, carriers, halt)
     summary = Summary()
     summary.update(await _several(desk, Channel.EHF, lambda p: ehf.send(p, config, carriers.access_point)))
+    consumers = carriers.consumers
+    summary.update(
+        await _several(
+            desk, Channel.EFAKTURA, lambda p: efaktura.send(p, config, consumers, oslo_date(desk.clock.now()))
+        )
+    )
     async with carriers.mail_server.session() as mailer:
         for channel, mail in ((Channel.EMAIL_LINK, email.send_link), (Channel.EMAIL_PDF, email.send_pdf)):
             summary.update(await _drain(desk, channel, _mailing(mail, desk, mailer)))
@@ -95,7 +104,7 @@ def _mailing(
 
 async def _several(desk: Desk, channel: Channel, call: Call) -> Summary:
     # All of them end before an error is raised: none goes on sending when the step is over.
-    lines = await asyncio.gather(*(_drain(desk, channel, call) for _ in range(EHF_AT_ONCE)), return_exceptions=True)
+    lines = await asyncio.gather(*(_drain(desk, channel, call) for _ in range(AT_ONCE)), return_exceptions=True)
     summary = Summary()
     for done in lines:
         if isinstance(done, BaseException):
@@ -215,14 +224,15 @@ def _later(result: _Result, error: TryLater) -> str:
     delivery, now = result.delivery, result.desk.clock.now()
     channel = Channel(delivery.channel)
     answer = _words(error.message, error.answer)
-    theirs = isinstance(error, Unavailable)  # the whole counterparty's trouble, not this debtor's
+    # The whole counterparty's trouble, not this debtor's. Of eFaktura only a closed door counts, which is ours to mend.
+    theirs = isinstance(error, AccessDenied if channel is Channel.EFAKTURA else Unavailable)
     patience = STANDSTILL if theirs else GIVE_UP[channel]
     if delivery.state == DeliveryState.HANDED_OVER:  # it was taken over; only the receipt is lacking
         return result.write(None, error.kind, answer=answer, due_at=_next_question(delivery, now))
     # `attempts` counts what was sent; a question is a claim too, and what cannot be asked about is a person's case.
     tries = delivery.attempts if result.act == "send" else delivery.fence
     if now - delivery.created_at >= patience and tries >= FEWEST_ATTEMPTS:
-        if channel in _NEXT_CHANNEL_WHEN_GIVEN_UP and not theirs:
+        if channel in _NEXT_CHANNEL_WHEN_GIVEN_UP and result.act == "send" and not theirs:
             return result.write(DeliveryEvent.REFUSED, "refused", answer=f"given up: {answer}")
         back = DeliveryEvent.TRY_LATER if result.act == "send" else None
         return result.write(back, error.kind, answer=answer, due_at=now,
@@ -245,8 +255,8 @@ def _unknown(result: _Result, answer: str, reference: str = "") -> str:
     park = None
     if Channel(delivery.channel) in (Channel.EMAIL_LINK, Channel.EMAIL_PDF):
         park = (ParkedReason.SENT_UNKNOWN, f"the mail server's answer never came: {answer[:200]}")
-    elif now - delivery.created_at >= GIVE_UP[Channel(delivery.channel)]:
-        park = (ParkedReason.SENT_UNKNOWN, f"no final word after {GIVE_UP[Channel(delivery.channel)]}: {answer[:200]}")
+    elif now - delivery.created_at >= STANDSTILL:
+        park = (ParkedReason.SENT_UNKNOWN, f"no final word after {STANDSTILL}: {answer[:200]}")
     due_at = now + (timedelta(0) if event else ASK_AGAIN)
     return result.write(event, "unknown", reference=reference, answer=answer, due_at=due_at, park=park)
 

@@ -42,7 +42,7 @@ class ConsumerAnswer:
 class ConsumerInvoice:
     """One invoice for a person's bank. `key` is ours (a UUID), the same on every try.
 
-    `tenant` is the worker's client, which the adapter maps to the provider's account; `issuer` the seller's nine digits
+    `tenant` is the provider's name for the client (a setting of the client's), `issuer` the seller's nine digits
     (utsteder). `amount_minor` is øre, always positive; `account` 11 digits; `kid` may be empty. `pdf` is the stamped
     PDF, and `xml` the stamped EHF for providers that want the document's own values beside it.
     """
@@ -66,8 +66,8 @@ class ConsumerChannel(Protocol):
     """The way into the banks' eFaktura."""
 
     async def lookup(self, *, tenant: str, issuer: str, consumer: Consumer) -> ConsumerAnswer:
-        """Whether the person can receive from `issuer` now. Never raises: trouble, and a match that is not one single
-        person, is UNKNOWN."""
+        """Whether the person can receive from `issuer` now. Never raises: trouble is UNKNOWN, which is asked again for
+        a while; facts that fit nobody, or more than one person, are NO."""
         ...
 
     async def send(self, *, invoice: ConsumerInvoice) -> Submission:

@@ -6,9 +6,11 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
+from worker.model import efaktura
 from worker.model.channel import FACTS, Channel, Reach, ReachAnswer
 from worker.model.parked import ParkedReason
 from worker.model.party import PostalAddress, email_addresses
+from worker.ports import ConsumerAnswer
 
 # From this date a business that can receive EHF must get EHF (Lov 19 June 2026 nr. 39; bokføringsforskriften § 5-2-9).
 EHF_DUTY_FROM = date(2027, 1, 1)
@@ -16,12 +18,15 @@ EHF_DUTY_FROM = date(2027, 1, 1)
 
 @dataclass(frozen=True, slots=True)
 class RoutingRules:
-    """The client's choices. `print_only_address`: compared without regard to case."""
+    """The client's choices. `print_only_address`: compared without regard to case. `issuer` is the client's own
+    organisation number, `efaktura_tenant` its name at the eFaktura provider."""
 
     email_channel: Channel
     print_only_address: str
     unopened_days: int
     efaktura: bool = False
+    issuer: str = ""
+    efaktura_tenant: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +34,8 @@ class Debtor:
     """What routing needs to know about the debtor of one invoice.
 
     `participant`: the document's electronic address as `scheme:value`, empty when it has none. `address_lines`: as they
-    will stand in the window. `peppol_faults`: why the document must not go over Peppol, by rule.
+    will stand in the window. `peppol_faults`: why the document must not go over Peppol, by rule. `name` and `phone`: by
+    which a person is found among the banks' customers.
     """
 
     is_person: bool
@@ -38,6 +44,8 @@ class Debtor:
     email: str
     participant: str
     peppol_faults: tuple[str, ...] = ()
+    name: str = ""
+    phone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +83,27 @@ def needs_lookup(debtor: Debtor, rules: RoutingRules, today: date) -> bool:
     return not is_print_only(debtor, rules) or today >= EHF_DUTY_FROM
 
 
+def needs_consumer_lookup(debtor: Debtor, terms: Terms, rules: RoutingRules, today: date) -> bool:
+    """Whether the decision hangs on the person's yes or no to eFaktura: only then is anybody told of the person."""
+    if not debtor.postal_address.complete or is_print_only(debtor, rules):
+        return False
+    return _efaktura_ruled_out(debtor, terms, rules, today) is None
+
+
 def choose(
     debtor: Debtor,
     terms: Terms,
     rules: RoutingRules,
     *,
     reach: ReachAnswer | None,
-    consumer_reach: Reach | None = None,
+    consumer: ConsumerAnswer | None = None,
     today: date,
 ) -> Decision:
-    """The way out. `reach` is the Peppol answer (None: not asked), `consumer_reach` the eFaktura one."""
+    """The way out. `reach` is the Peppol answer (None: not asked), `consumer` the eFaktura one.
+
+    An unknown Peppol answer parks. An unknown eFaktura answer is passed over: whoever calls has waited for a better one
+    as long as it wants to (docs/decisions/2026-11-21-an-unknown-consumer-goes-by-e-mail.md).
+    """
     passed: list[tuple[str, str]] = []
 
     if not debtor.postal_address.complete:
@@ -121,11 +140,12 @@ def choose(
     else:
         passed.append((Channel.EHF, reach.evidence))
 
-    efaktura = _why_not_efaktura(debtor, terms, rules, consumer_reach, today)
-    if efaktura is None:
-        reason = "the person says yes to eFaktura"
-        return Decision(Channel.EFAKTURA, "", reason, (*passed, (Channel.EFAKTURA, reason)))
-    passed.append((Channel.EFAKTURA, efaktura))
+    why_not = _efaktura_ruled_out(debtor, terms, rules, today) or _not_a_consumer(consumer)
+    if why_not is None and consumer is not None:
+        reason = "the person receives eFaktura"
+        told = (Channel.EFAKTURA, f"{reason}: {consumer.evidence}")
+        return Decision(Channel.EFAKTURA, consumer.reference, reason, (*passed, told))
+    passed.append((Channel.EFAKTURA, why_not or ""))
 
     addresses = email_addresses(debtor.email)
     if addresses:
@@ -141,23 +161,22 @@ def choose(
     return _letter(debtor, "no electronic way to the debtor", passed, ehf_duty=duty)
 
 
-def _why_not_efaktura(
-    debtor: Debtor, terms: Terms, rules: RoutingRules, consumer_reach: Reach | None, today: date
-) -> str | None:
-    """Why eFaktura is passed over; None when it may be used (NOK, due 3–365 days after sending, person reachable)."""
+def _efaktura_ruled_out(debtor: Debtor, terms: Terms, rules: RoutingRules, today: date) -> str | None:
+    """Why eFaktura is passed over whatever the person says; None when it is the person's yes that counts."""
     if not debtor.is_person:
         return "not a private person"
     if not rules.efaktura:
         return "eFaktura is off for this client"
-    if terms.is_credit:
-        return "credits do not go as eFaktura"
-    if terms.currency != "NOK":
-        return f"eFaktura takes NOK only, this is {terms.currency}"
-    if terms.due_date is None or not 3 <= (terms.due_date - today).days <= 365:
-        return "eFaktura needs a due date 3 to 365 days after sending"
-    if consumer_reach is not Reach.YES:
-        return "the person cannot receive eFaktura"
-    return None
+    return efaktura.why_not(currency=terms.currency, due_date=terms.due_date, is_credit=terms.is_credit, today=today)
+
+
+def _not_a_consumer(consumer: ConsumerAnswer | None) -> str | None:
+    if consumer is None or consumer.reach is Reach.UNKNOWN:
+        why = consumer.evidence if consumer else "not looked up"
+        return f"whether the person can receive eFaktura could not be found out: {why}"
+    if consumer.reach is Reach.NO:
+        return f"the person cannot receive eFaktura: {consumer.evidence}"
+    return None if consumer.reference else "the person receives eFaktura, but the provider gave no reference to send to"
 
 
 def _letter(debtor: Debtor, reason: str, passed: list[tuple[str, str]], *, ehf_duty: bool = False) -> Decision:

@@ -18,6 +18,8 @@ def debtor_of(row: InvoiceRow) -> Debtor:
         email=str(kept.get("email_to_use") or ""),
         participant=str(kept.get("participant") or ""),
         peppol_faults=tuple(kept.get("peppol_faults") or ()),
+        name=str(kept.get("name") or "") or f"{kept.get('first_name') or ''} {kept.get('last_name') or ''}".strip(),
+        phone=str(kept.get("phone") or ""),
     )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from worker.model.channel import ReachAnswer
+from worker.model.channel import Channel, Reach, ReachAnswer
 from worker.model.document import Kind
 from worker.model.journey import JourneyState
 from worker.model.parked import InvoiceWarning
-from worker.ports import ReachLookup
-from worker.routing.choose import RoutingRules, choose, needs_lookup
+from worker.ports import ConsumerAnswer, ConsumerChannel, ReachLookup
+from worker.routing.choose import RoutingRules, choose, needs_consumer_lookup, needs_lookup
+from worker.routing.consumer import PATIENCE, ConsumerAsker
 from worker.routing.debtor import debtor_of, terms_of
 from worker.store import invoices
 from worker.store.database import Database
@@ -21,11 +22,24 @@ from worker.support.parking import log_parked
 from worker.support.summary import Summary
 
 
-async def run(*, now: datetime, client: str, rules: RoutingRules, db: Database, lookup: ReachLookup) -> Summary:
-    """Routes what is registered. The reason and what was passed over are stored with the decision."""
+async def run(
+    *,
+    now: datetime,
+    client: str,
+    rules: RoutingRules,
+    db: Database,
+    lookup: ReachLookup,
+    consumers: ConsumerChannel | None = None,
+) -> Summary:
+    """Routes what is registered. The reason and what was passed over are stored with the decision.
+
+    `consumers`: the eFaktura provider, None when none is configured. Whom it cannot tell about stays registered for a
+    while and is asked about again at the next run.
+    """
     log, summary = get_logger(), Summary()
     today = oslo_date(now)
     answers: dict[tuple[str, Kind], ReachAnswer] = {}
+    asker = ConsumerAsker(consumers, rules)
     for row in invoices.in_state(db, client=client, state=JourneyState.REGISTERED):
         with bound(invoice=row.id), isolated(db, row.id, now=now, summary=summary):
             debtor, terms = debtor_of(row), terms_of(row)
@@ -35,7 +49,14 @@ async def run(*, now: datetime, client: str, rules: RoutingRules, db: Database, 
                 if asked not in answers:
                     answers[asked] = await lookup.lookup(participant=asked[0], kind=asked[1])
                 reach = answers[asked]
-            decision = choose(debtor, terms, rules, reach=reach, today=today)
+            consumer = None
+            if needs_consumer_lookup(debtor, terms, rules, today):
+                consumer = await asker.ask(debtor)
+                if _waits(db, row.id, consumer, now=now):
+                    log.info("invoice.route_waits", channel=Channel.EFAKTURA)
+                    summary.count("route_waits")
+                    continue
+            decision = choose(debtor, terms, rules, reach=reach, consumer=consumer, today=today)
             considered = [list(pair) for pair in decision.considered]
             if decision.park is not None or decision.channel is None:
                 reason = decision.park
@@ -68,3 +89,15 @@ async def run(*, now: datetime, client: str, rules: RoutingRules, db: Database, 
             log.info("invoice.routed", channel=decision.channel)
             summary.count(f"routed_{decision.channel}")
     return summary
+
+
+def _waits(db: Database, invoice_id: int, answer: ConsumerAnswer, *, now: datetime) -> bool:
+    """Whether a better answer is waited for: an unknown one is asked for again until PATIENCE is over."""
+    if answer.reach is not Reach.UNKNOWN:
+        return False
+    since = invoices.undecided_since(db, invoice_id)
+    if since is None:
+        why = f"whether the person can receive eFaktura is unknown, and asked again: {answer.evidence}"
+        invoices.note_decision(db, invoice_id, reason=why, considered=[[Channel.EFAKTURA, answer.evidence]], now=now)
+        return True
+    return now - since < PATIENCE

@@ -41,7 +41,8 @@ class ClientSettings(EnvFileSettings):
     print_only_address: Email = "printonly@factoringfinans.no"
     reply_to: Email = ""
     access_point_tenant: str = Field(default="", pattern=r"^[A-Za-z0-9-]{0,64}$")
-    efaktura: Literal["off"] = "off"
+    efaktura: Literal["off", "on"] = "off"
+    efaktura_tenant: str = ""
     payment_account: Literal["bban", "iban", "iban_abroad"] = "bban"
     embedded_invoice: Literal["drop", "replace", "keep"] = "drop"
     factored_type_codes: bool = False
@@ -83,6 +84,12 @@ class ClientSettings(EnvFileSettings):
         if not value and "client:" in info.data.get("kid_layout", ""):
             raise ValueError("must be given: KID_LAYOUT has a client part")
         return value
+
+    @model_validator(mode="after")
+    def _norwegian_issuer(self) -> Self:
+        if self.efaktura == "on" and self.country != "NO":
+            raise ValueError("EFAKTURA=on needs COUNTRY=NO: the issuer of an eFaktura is a Norwegian business")
+        return self
 
     @model_validator(mode="after")
     def _every_account(self) -> Self:

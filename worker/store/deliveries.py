@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
 
-from worker.model.channel import Channel
+from worker.model.channel import FACTS, Channel
 from worker.model.journey import (
     DeliveryEvent,
     DeliveryState,
@@ -83,8 +83,9 @@ def claim_ready(db: Database, *, client: str, channels: Sequence[Channel], now: 
 
 
 def claim_to_ask(db: Database, *, client: str, now: datetime, skip: set[int]) -> DeliveryRow | None:
-    """Claims the oldest delivery that is due to be asked about: its outcome is unknown, or it is an EHF still without
-    a receipt. The state stays as it is. `skip`: ids this run has asked about."""
+    """Claims the oldest delivery that is due to be asked about: its outcome is unknown, or it is without the receipt
+    that its channel gives. The state stays as it is. `skip`: ids this run has asked about."""
+    with_receipt = [str(channel) for channel, facts in FACTS.items() if facts.receipt_follows]
     with db.begin() as tx:
         row = (
             tx.execute(
@@ -95,7 +96,7 @@ def claim_to_ask(db: Database, *, client: str, now: datetime, skip: set[int]) ->
                     goes_on(),
                     or_(
                         deliveries.c.state == DeliveryState.UNKNOWN,
-                        and_(deliveries.c.state == DeliveryState.HANDED_OVER, deliveries.c.channel == Channel.EHF),
+                        and_(deliveries.c.state == DeliveryState.HANDED_OVER, deliveries.c.channel.in_(with_receipt)),
                     ),
                     deliveries.c.due_at <= now,
                     deliveries.c.id.not_in(skip),

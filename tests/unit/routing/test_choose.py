@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from worker.model.channel import FACTS, Channel, Reach, ReachAnswer
 from worker.model.parked import ParkedReason
 from worker.model.party import PostalAddress, email_addresses
+from worker.ports import ConsumerAnswer
 from worker.routing.choose import (
     EHF_DUTY_FROM,
     Debtor,
@@ -21,6 +22,7 @@ from worker.routing.choose import (
     Terms,
     choose,
     is_print_only,
+    needs_consumer_lookup,
     needs_lookup,
     next_channel,
 )
@@ -45,7 +47,13 @@ def reach(word: ReachWord) -> ReachAnswer:
 def decided(debtor: Debtor, *, rules: RoutingRules = RULES, asked: ReachWord | None = None, today: date = TODAY,
             terms: Terms = TERMS, consumer: Reach | None = None) -> Decision:  # fmt: skip
     answer = reach(asked) if asked else None
-    return choose(debtor, terms, rules, reach=answer, consumer_reach=consumer, today=today)
+    return choose(debtor, terms, rules, reach=answer, consumer=person_says(consumer), today=today)
+
+
+def person_says(word: Reach | None) -> ConsumerAnswer | None:
+    if word is None:
+        return None
+    return ConsumerAnswer(word, f"the provider says {word}", "ref-7" if word is Reach.YES else "")
 
 
 # --- the order, rule by rule -------------------------------------------------------------------------
@@ -148,9 +156,31 @@ def test_why_is_told_in_order() -> None:
 )
 def test_efaktura_where_it_is_on(terms: Terms, consumer: Reach, channel: Channel) -> None:
     on = replace(RULES, efaktura=True)
-    assert decided(KARI, rules=on, terms=terms, consumer=consumer).channel is channel
+    decision = decided(KARI, rules=on, terms=terms, consumer=consumer)
+    assert decision.channel is channel
+    assert decision.address == ("ref-7" if channel is Channel.EFAKTURA else KARI.email)
+    asked = needs_consumer_lookup(KARI, terms, on, TODAY)
+    told = dict(decision.considered)[Channel.EFAKTURA]
+    assert (f"the provider says {consumer}" in told) is asked, "the person's answer counts where it was asked for, only"
     assert decided(KARI, rules=RULES, terms=terms, consumer=consumer).channel is not Channel.EFAKTURA
     assert decided(FIRM, rules=on, terms=terms, consumer=consumer, asked="no").channel is not Channel.EFAKTURA
+
+
+def test_a_person_is_looked_up_only_when_the_answer_matters() -> None:
+    on = replace(RULES, efaktura=True)
+    assert needs_consumer_lookup(KARI, TERMS, on, TODAY)
+    assert not needs_consumer_lookup(KARI, TERMS, RULES, TODAY), "off for the client"
+    assert not needs_consumer_lookup(FIRM, TERMS, on, TODAY)
+    assert not needs_consumer_lookup(replace(KARI, postal_address=PostalAddress()), TERMS, on, TODAY)
+    assert not needs_consumer_lookup(replace(KARI, email=PRINT_ONLY), TERMS, on, TODAY)
+    assert not needs_consumer_lookup(KARI, replace(TERMS, currency="EUR"), on, TODAY)
+
+
+def test_a_yes_without_a_reference_goes_another_way() -> None:
+    on = replace(RULES, efaktura=True)
+    decision = choose(KARI, TERMS, on, reach=None, consumer=ConsumerAnswer(Reach.YES, "yes"), today=TODAY)
+    assert decision.channel is Channel.EMAIL_LINK
+    assert "no reference" in dict(decision.considered)[Channel.EFAKTURA]
 
 
 @pytest.mark.parametrize(
@@ -224,7 +254,7 @@ DATES = st.dates(date(2026, 1, 1), date(2028, 1, 1))
 def test_what_always_holds(
     debtor: Debtor, terms: Terms, rules: RoutingRules, answer: ReachAnswer | None, consumer: Reach | None, today: date
 ) -> None:
-    decision = choose(debtor, terms, rules, reach=answer, consumer_reach=consumer, today=today)
+    decision = choose(debtor, terms, rules, reach=answer, consumer=person_says(consumer), today=today)
     assert (decision.channel is None) is (decision.park is not None), "a channel or a reason to park, never both"
     assert decision.reason
     if not debtor.postal_address.complete:
