@@ -77,6 +77,7 @@ class DeliveryRow(_FromRow):
     opened_at: datetime | None
     ended_reason: str | None
     vendor_reference: str | None
+    asked_by: str | None
     created_at: datetime
 
 
@@ -166,6 +167,25 @@ class FileRow(_FromRow):
     known_items: int
     skipped: list[dict[str, Any]] | None
     received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BounceRow(_FromRow):
+    """One message of the bounce mailbox."""
+
+    id: int
+    fingerprint: str
+    kind: str
+    outcome: str
+    reason: str
+    delivery_id: int | None
+    code_request_id: int | None
+    status: str
+    detail: str
+    mailbox_uid: str
+    arrived_at: datetime | None
+    noted_at: datetime
+    note: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

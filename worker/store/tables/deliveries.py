@@ -13,7 +13,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from worker.store.tables.types import AnyText, Id, UtcTime, metadata
+from worker.store.tables.types import AnyText, AnyWord, Id, UtcTime, metadata
 
 deliveries = Table(
     "deliveries",
@@ -34,6 +34,7 @@ deliveries = Table(
     Column("opened_at", UtcTime),
     Column("ended_reason", AnyText),
     Column("vendor_reference", AnyText),
+    Column("asked_by", AnyWord(100)),  # the person who asked for it (`resend`); empty: it followed from the rules
     Column("created_at", UtcTime, nullable=False),
     UniqueConstraint("invoice_id", "number"),
     Index(None, "state", "due_at"),
