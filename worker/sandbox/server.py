@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from worker.sandbox.access_point import access_point_app
 from worker.sandbox.http_server import HttpServer
 from worker.sandbox.mail import MailHandler, MailServer
+from worker.sandbox.maventa.app import maventa_app
 from worker.sandbox.pace import Hold, Pace
 from worker.sandbox.peppol_dns import PeppolNameServer
 from worker.sandbox.poweroffice.app import poweroffice_app
@@ -26,7 +27,7 @@ from worker.sandbox.print_house import USER, PrintHouse
 from worker.sandbox.smp import smp_app
 from worker.sandbox.world import World
 
-SERVICES = ("poweroffice", "access_point", "smp", "dns", "smtp", "sftp", "poweroffice_v2")
+SERVICES = ("poweroffice", "access_point", "smp", "dns", "smtp", "sftp", "poweroffice_v2", "maventa")
 
 
 class Sandbox:
@@ -71,6 +72,7 @@ class Sandbox:
         self._closing = contextlib.AsyncExitStack()
         self.dns_address = self.smtp_address = self.sftp_address = (host, 0)
         self.poweroffice_url = self.poweroffice_v2_url = self.access_point_url = self.smp_url = ""
+        self.maventa_url = ""
         self.sftp_host_key = ""
         self.sftp_user = USER
         self.print_folder = folder / "letters"
@@ -154,13 +156,21 @@ class Sandbox:
             "access_point": access_point_app(world=self.world, folder=self.ehf_folder, hold=hold),
             "smp": smp_app(world=self.world, hold=hold),
             "poweroffice_v2": poweroffice_v2_app(world=self.world, pace=self.pace, hold=hold),
+            "maventa": maventa_app(
+                world=self.world,
+                folder=self.ehf_folder,
+                efaktura_folder=self.folder / "efaktura",
+                pace=self.pace,
+                hold=hold,
+            ),
         }
         sockets = {service: self._listening_socket(service) for service in apps}
         for listening in sockets.values():
             stack.callback(listening.close)
         by_port = {listening.getsockname()[1]: apps[service] for service, listening in sockets.items()}
         urls = {service: f"http://{_address(s.getsockname()[:2])}" for service, s in sockets.items()}
-        self.poweroffice_url, self.access_point_url, self.smp_url, self.poweroffice_v2_url = urls.values()
+        self.poweroffice_url, self.access_point_url = urls["poweroffice"], urls["access_point"]
+        self.smp_url, self.poweroffice_v2_url, self.maventa_url = urls["smp"], urls["poweroffice_v2"], urls["maventa"]
 
         async def by_arrival(scope: Scope, receive: Receive, send: Send) -> None:
             await by_port[scope["server"][1]](scope, receive, send)

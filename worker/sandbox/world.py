@@ -20,9 +20,11 @@ from pydantic import TypeAdapter
 from worker.model.document import Kind
 from worker.sandbox import magic
 from worker.sandbox.erp import STATUS_NAMES, ClientState, SandboxClient
+from worker.sandbox.maventa.state import MaventaState
 from worker.sandbox.records import Account, Bounce, EhfSubmission, Mail, PrintHouseTrouble, Voucher
 
 BOTH_KINDS = frozenset({Kind.INVOICE, Kind.CREDIT_NOTE})
+_GIVEN_UP = frozenset({"permanently_failed", "rejected", "FAILED"})  # phoss-ap's words and Maventa's
 
 
 @dataclass(slots=True, kw_only=True)
@@ -38,6 +40,7 @@ class _WorldState:
     happened: list[str]
     print_house: PrintHouseTrouble = field(default_factory=PrintHouseTrouble)
     subscription_key: str = "sandbox-subscription-key"
+    maventa: MaventaState = field(default_factory=MaventaState)
 
 
 _STATE = TypeAdapter(_WorldState)
@@ -71,6 +74,7 @@ class World:
         self.mails: list[Mail] = []
         self.bounces: list[Bounce] = []
         self.print_house = PrintHouseTrouble()
+        self.maventa = MaventaState()
         self._documents: dict[str, bytes] = {}
         self._happened: set[str] = set()
         self._peppol: dict[str, frozenset[Kind]] = {}
@@ -102,6 +106,7 @@ class World:
             documents=self._documents,
         )
         self.clients[client_key] = client
+        self.maventa.open_company(organisation_number)
         return client
 
     def register_peppol(
@@ -135,7 +140,7 @@ class World:
     @property
     def accepted_ehf(self) -> list[EhfSubmission]:
         """What went out, or will, to the receiver's access point. One key twice means it was sent twice."""
-        return [row for row in self.ehf_submissions if row.final_state not in ("permanently_failed", "rejected")]
+        return [row for row in self.ehf_submissions if row.final_state not in _GIVEN_UP]
 
     # --- reports ----------------------------------------------------------------------------------
 
@@ -179,6 +184,7 @@ class World:
             happened=sorted(self._happened),
             print_house=self.print_house,
             subscription_key=self.subscription_key,
+            maventa=self.maventa,
         )
         part = folder / "world.json.part"
         part.write_bytes(_STATE.dump_json(state, indent=1))
@@ -219,6 +225,7 @@ class World:
         world.bounces = state.bounces
         world._happened = set(state.happened)
         world.print_house = state.print_house
+        world.maventa = state.maventa
         return world
 
     def _register_magic(self) -> None:

@@ -18,9 +18,11 @@ class MaventaAccessPoint:
 
     async def submit(self, *, document: OutboundDocument) -> Submission:
         """See ports.AccessPoint. A document Maventa already has is answered with what became of it."""
-        return await self._connection.upload(wire.business_upload(document), tenant=document.tenant, key=document.key)
+        return await self._connection.upload(
+            wire.business_upload(document), tenant=document.tenant, key=document.key, peppol=True
+        )
 
     async def status(self, *, key: str, reference: str = "", tenant: str = "") -> Submission | None:
         """See ports.AccessPoint. Raises TryLater and SlowDown when it cannot be asked, and UnknownOutcome when Maventa
         no longer knows what it has named a reference for."""
-        return await self._connection.find(tenant=tenant, key=key, reference=reference)
+        return await self._connection.find(tenant=tenant, key=key, peppol=True, reference=reference)

@@ -51,7 +51,7 @@ class MaventaConnection:
     async def aclose(self) -> None:
         await self._http.aclose()
 
-    async def upload(self, upload: wire.Upload, *, tenant: str, key: str) -> Submission:
+    async def upload(self, upload: wire.Upload, *, tenant: str, key: str, peppol: bool) -> Submission:
         """An invoice into the seller's company, sent once (twice when the first came back 401: then nothing was done).
 
         One that Maventa already has is answered with what it has: after a refusal it is asked whether it knows the
@@ -59,9 +59,9 @@ class MaventaConnection:
         """
         response = await self._call("POST", wire.INVOICES_PATH, what="submit", tenant=tenant, upload=upload)
         try:
-            return translate.uploaded(response, key=key)
+            return translate.uploaded(response, key=key, peppol=peppol)
         except translate.Taken as turned_down:
-            there = await self.find(tenant=tenant, key=key)
+            there = await self.find(tenant=tenant, key=key, peppol=peppol)
             if there is not None:
                 return there
             if turned_down.likely_ours:
@@ -69,12 +69,12 @@ class MaventaConnection:
                 raise translate.hidden(turned_down.refusal) from None
             raise turned_down.refusal from None
 
-    async def find(self, *, tenant: str, key: str, reference: str = "") -> Submission | None:
+    async def find(self, *, tenant: str, key: str, peppol: bool, reference: str = "") -> Submission | None:
         """The invoice as Maventa holds it; None when it is not in the seller's company."""
         asked = reference or key
 
         def judge(response: HttpResponse) -> Submission | None:
-            return translate.status(response, asked=asked, key=key)
+            return translate.status(response, asked=asked, key=key, peppol=peppol)
 
         found = await self.read(wire.invoice_path(asked), judge, what="status", tenant=tenant)
         if found is None and reference:
@@ -93,7 +93,9 @@ class MaventaConnection:
         self, method: str, path: str, *, what: str, tenant: str, upload: wire.Upload | None = None
     ) -> HttpResponse:
         if not tenant:
-            raise AccessDenied(f"{what}: ACCESS_POINT_TENANT is not set for the client; nothing was sent")
+            raise AccessDenied(
+                f"{what}: the client has no company at Maventa (tenant) in its settings; nothing was sent"
+            )
         holder = self._tokens.get(tenant)
         if holder is None:
             holder = self._tokens[tenant] = self._holder(tenant)

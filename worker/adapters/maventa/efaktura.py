@@ -43,8 +43,10 @@ class MaventaConsumerChannel:
         """See ports.ConsumerChannel. Maventa takes the payment data from the document, not from beside it."""
         if not translate.fit_identifier(invoice.reference):
             raise Refused("submit: no eFaktura identifier to send to; the person must be looked up first")
-        return await self._connection.upload(wire.consumer_upload(invoice), tenant=invoice.tenant, key=invoice.key)
+        return await self._connection.upload(
+            wire.consumer_upload(invoice), tenant=invoice.tenant, key=invoice.key, peppol=False
+        )
 
-    async def status(self, *, tenant: str, key: str) -> Submission | None:
+    async def status(self, *, tenant: str, key: str, reference: str) -> Submission | None:
         """See ports.ConsumerChannel."""
-        return await self._connection.find(tenant=tenant, key=key)
+        return await self._connection.find(tenant=tenant, key=key, peppol=False, reference=reference)

@@ -11,6 +11,7 @@ from worker.adapters.maventa import wire
 from worker.model.channel import Reach
 from worker.model.outcomes import AccessDenied, OutsideError, Refused, SlowDown, TryLater, UnknownOutcome
 from worker.model.party import digits, email_addresses
+from worker.model.receiver import Source, response
 from worker.ports import Consumer, ConsumerAnswer, Submission, SubmissionState
 from worker.support.bearer import Token
 from worker.support.http import HttpResponse, HttpTrouble, NotSent
@@ -41,8 +42,18 @@ REACH_WORDS: Final[dict[str, Reach]] = {
     "TEMPORARY_UNAVAILABLE": Reach.UNKNOWN,
 }
 
+# What the debtor did with it, for debtors who are at Maventa themselves.
+RESPONSE_WORDS: Final[dict[str, str]] = {
+    "DECLINED": "RE",
+    "ACCEPTED": "AP",
+    "PAID": "PD",
+    "VIEWED": "AB",
+    "DISPUTED": "UQ",
+}
+
 _OTHER_ROUTES: Final = frozenset({"EMAIL", "PRINT"})  # switched off with every invoice: their use is an alarm
-_TAKEN: Final = re.compile(r"already|exist|duplicate|taken|in use|uuid", re.IGNORECASE)
+_TAKEN: Final = re.compile(r"already|duplicate|taken|in use|\buuid\b", re.IGNORECASE)
+_SEVERAL: Final = re.compile(r"multiple|several|ambiguous|more than one|not unique", re.IGNORECASE)
 _IDENTIFIER: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _DEFAULT_LIFE = 3600.0  # seconds: "a token will be active for 60 minutes"
 _ADVICE: Final[dict[int, str]] = {
@@ -64,73 +75,83 @@ class Taken(Exception):
 # --- what an answer means -------------------------------------------------------------------------
 
 
-def uploaded(response: HttpResponse, *, key: str) -> Submission:
+def uploaded(answered: HttpResponse, *, key: str, peppol: bool) -> Submission:
     """What the answer to an upload means. Raises the outcome, or Taken when it was turned down as a request."""
-    code = response.status
+    code = answered.status
     if 200 <= code < 300:
         try:
-            return submission(wire.read_invoice(response.content), key=key)
+            return submission(wire.read_invoice(answered.content), key=key, peppol=peppol)
         except wire.Unreadable:
-            raise UnknownOutcome("submit: no invoice in the answer", answer=response.described()) from None
+            raise UnknownOutcome("submit: no invoice in the answer", answer=answered.described()) from None
     if 400 <= code < 500 and code not in (401, 403, 404, 408, 429):
-        fault = wire.read_fault(response.content)
-        said = fault.words() if fault is not None else response.described()
+        fault = wire.read_fault(answered.content)
+        said = fault.words() if fault is not None else answered.described()
         refusal = Refused(f"submit: Maventa did not accept the document (HTTP {code})", answer=said)
         raise Taken(refusal, likely_ours=code == 409 or bool(fault is not None and _TAKEN.search(said)))
-    raise not_done(response, what="submit", changes=True)
+    raise not_done(answered, what="submit", changes=True)
 
 
-def status(response: HttpResponse, *, asked: str, key: str) -> Submission | None:
+def status(answered: HttpResponse, *, asked: str, key: str, peppol: bool) -> Submission | None:
     """What the answer to a status request means; None when Maventa has no such invoice in the seller's company."""
-    code = response.status
-    if code == 404 and wire.read_fault(response.content) is not None:
+    code = answered.status
+    if code == 404 and wire.says_unknown(answered.content):
         return None
     if code != 200:
-        raise not_done(response, what="status", changes=False)
+        raise not_done(answered, what="status", changes=False)
     try:
-        invoice = wire.read_invoice(response.content)
+        invoice = wire.read_invoice(answered.content)
     except wire.Unreadable:
-        raise TryLater("status: no invoice in the answer", answer=response.described()) from None
+        raise TryLater("status: no invoice in the answer", answer=answered.described()) from None
     if invoice.id.lower() != asked.lower():
-        raise TryLater("status: the answer is about another invoice", answer=response.described())
-    return submission(invoice, key=key)
+        raise TryLater("status: the answer is about another invoice", answer=answered.described())
+    return submission(invoice, key=key, peppol=peppol)
 
 
-def submission(invoice: wire.Invoice, *, key: str) -> Submission:
+def submission(invoice: wire.Invoice, *, key: str, peppol: bool) -> Submission:
     """The invoice's state. An alarm when the word is in no list, when the invoice left by e-mail or print, or when it
-    does not bear our UUID: then a repeated upload would not be recognised."""
-    state = STATUS_WORDS.get(invoice.status.upper())
-    if state is _S.SUBMITTED and any(a.kind == "DELIVERED" for a in invoice.actions):
+    does not bear our UUID: then a repeated upload would not be recognised.
+
+    `peppol`: a failure after the receipt is the receiver's access point's word on what it has got, not a refusal. A
+    bank's is a refusal all the same: the person does not see the eFaktura.
+    """
+    word = invoice.status.upper()
+    state = STATUS_WORDS.get(word)
+    received = any(action.kind == "DELIVERED" for action in invoice.actions)
+    reason = next((a.message for a in reversed(invoice.actions) if a.kind == "ERROR" and a.message), "")
+    responded = response(Source.INVOICE_RESPONSE, RESPONSE_WORDS[word]) if word in RESPONSE_WORDS else None
+    if state is _S.SUBMITTED and received:
         state = _S.DELIVERED
+    elif state is _S.REFUSED and received and peppol:
+        state, responded = _S.DELIVERED, response(Source.MLS, "RE", reason)
     oddities: list[str] = []
     other = sorted({a.channel for a in invoice.actions if a.kind in ("SENT", "DELIVERED")} & _OTHER_ROUTES)
     if other:
         oddities.append(f"left by {', '.join(other)}, which was switched off")
     if invoice.id.lower() != key.lower():
         oddities.append("stored under another id than our UUID")
-    reason = next((a.message for a in reversed(invoice.actions) if a.kind == "ERROR" and a.message), "")
-    told = [f"status {invoice.status}", *oddities, *([reason] if state is _S.REFUSED and reason else [])]
+    told = [f"status {invoice.status}", *oddities, *([reason] if STATUS_WORDS.get(word) is _S.REFUSED else [])]
     return Submission(
         state=state or _S.QUEUED,
         vendor_reference=invoice.id,
-        answer=": ".join(told),
+        answer=": ".join(part for part in told if part),
         known_word=state is not None and not oddities,
+        response=responded if peppol else None,
     )
 
 
-def not_done(response: HttpResponse, *, what: str, changes: bool) -> OutsideError:
+def not_done(answered: HttpResponse, *, what: str, changes: bool) -> OutsideError:
     """The outcome of an answer that is not the one asked for. `changes`: the request may have been carried out."""
-    code, fault = response.status, wire.read_fault(response.content)
-    answer = fault.words() if fault is not None else response.described()
+    code, fault = answered.status, wire.read_fault(answered.content)
+    answer = fault.words() if fault is not None else answered.described()
     if code == 429:
-        return SlowDown(f"{what}: too many requests", answer=answer, retry_after=response.retry_after)
+        return SlowDown(f"{what}: too many requests", answer=answer, retry_after=answered.retry_after)
     if code in _ADVICE:
         return AccessDenied(f"{what}: {_ADVICE[code]}", answer=answer)
     if code == 404:
         return AccessDenied(f"{what}: nothing at this address: check MAVENTA_URL", answer=answer)
     if changes:
         return UnknownOutcome(f"{what}: HTTP {code}", answer=answer)
-    return TryLater(f"{what}: HTTP {code}", answer=answer, retry_after=response.retry_after)
+    return TryLater(f"{what}: HTTP {code}", answer=answer, retry_after=answered.retry_after)
 
 
 def hidden(refusal: Refused) -> UnknownOutcome:
@@ -152,21 +173,21 @@ def trouble(error: HttpTrouble, *, what: str, changes: bool) -> OutsideError:
     return TryLater(f"{what}: no answer from Maventa ({error.reason})")
 
 
-def token(response: HttpResponse) -> Token:
+def token(answered: HttpResponse) -> Token:
     """The token of a token request's answer. Asking again is always harmless."""
-    code = response.status
+    code = answered.status
     if code == 429:
-        raise SlowDown("token: too many requests", answer=response.described(), retry_after=response.retry_after)
+        raise SlowDown("token: too many requests", answer=answered.described(), retry_after=answered.retry_after)
     if 400 <= code < 500 and code != 408:
         raise AccessDenied(
             "token: Maventa refused the keys: check MAVENTA_USER_KEY and MAVENTA_VENDOR_KEY, the client's "
             "ACCESS_POINT_TENANT, and that all belong to this environment",
-            answer=response.described(),
+            answer=answered.described(),
         )
-    row = wire.read_token(response.content)
+    row = wire.read_token(answered.content)
     value = text(row.get("access_token"))
     if not 200 <= code < 300 or not value or not value.isascii() or not value.isprintable():
-        raise TryLater("token: no token in the answer", answer=response.described())
+        raise TryLater("token: no token in the answer", answer=answered.described())
     life = whole(row.get("expires_in"))
     return Token(value, _DEFAULT_LIFE if life is None or life <= 0 else float(life))
 
@@ -219,17 +240,19 @@ def international_phone(phone: str) -> str:
     return f"+{abroad}" if 8 <= len(abroad) <= 15 else ""
 
 
-def reach(response: HttpResponse, *, asked_by: str) -> ConsumerAnswer:
-    """What the look-up means. Anything but one clear word about one person is UNKNOWN. Evidence holds no one's data."""
-    code = response.status
-    if code == 404 and wire.read_fault(response.content) is not None:
-        return ConsumerAnswer(Reach.NO, f"Maventa Yes2All: not found, asked by {asked_by}")
+def reach(answered: HttpResponse, *, asked_by: str) -> ConsumerAnswer:
+    """What the look-up means. Facts that fit nobody, or several, are NO; anything unclear is UNKNOWN. The evidence
+    holds nobody's data."""
+    code = answered.status
     if code != 200:
-        fault = wire.read_fault(response.content)
-        said = f"HTTP {code}" + (f" {fault.code}" if fault is not None and fault.code.isascii() else "")
-        return unsure(said, asked_by=asked_by)
+        fault = wire.read_fault(answered.content)
+        if code == 404 and wire.says_unknown(answered.content):
+            return ConsumerAnswer(Reach.NO, f"Maventa Yes2All: not found, asked by {asked_by}")
+        if fault is not None and 400 <= code < 500 and _SEVERAL.search(fault.words()):
+            return ConsumerAnswer(Reach.NO, f"Maventa Yes2All: fits more than one person, asked by {asked_by}")
+        return unsure(f"HTTP {code}", asked_by=asked_by)
     try:
-        found = wire.read_found(response.content)
+        found = wire.read_found(answered.content)
     except wire.Unreadable as error:
         return unsure(str(error), asked_by=asked_by)
     answer = REACH_WORDS.get(found.status.upper())

@@ -173,6 +173,15 @@ def read_fault(content: bytes) -> Fault | None:
     return Fault(code, message, details[:600])
 
 
+def says_unknown(content: bytes) -> bool:
+    """Whether a 404's body is Maventa's own, with its error code: it has no such thing, or not in this company.
+
+    A gateway's 404 means that the wrong place was asked; taking it for "never seen" would send the invoice twice.
+    """
+    fault = read_fault(content)
+    return fault is not None and bool(fault.code)
+
+
 def read_token(content: bytes) -> Row:
     """The token answer's fields; none when it is not an object."""
     try:
