@@ -23,7 +23,7 @@ from cryptography.x509.oid import NameOID
 
 from worker.adapters.mail import SmtpServer
 from worker.model.outcomes import AccessDenied, OutsideError, Refused, TryLater, Unavailable, UnknownOutcome
-from worker.ports import MailAttachment, OutboundMail
+from worker.ports import MailAttachment, MailReceipt, OutboundMail
 
 pytestmark = pytest.mark.anyio
 
@@ -117,7 +117,7 @@ def smtp(port: int, **options: Any) -> SmtpServer:
     return SmtpServer(host="127.0.0.1", port=port, **settings)
 
 
-async def send(port: int, mail: OutboundMail, **options: Any) -> str:
+async def send(port: int, mail: OutboundMail, **options: Any) -> MailReceipt:
     async with smtp(port, **options).session() as mailer:
         return await mailer.send(mail=mail)
 
@@ -133,7 +133,7 @@ async def test_the_message_arrives_as_it_was_written(inbox: tuple[Inbox, int]) -
     pdf = MailAttachment("Faktura 10045 – Bøker.pdf", "application/pdf", b"%PDF-1.7\r\n\x00\xff")
     answer = await send(port, replace(MAIL, attachments=(pdf,), reply_to="post@boker.example"))
 
-    assert answer == "250 2.0.0 OK queued as A1B2C3"
+    assert answer == MailReceipt("250 2.0.0 OK queued as A1B2C3")
     assert box.received[0].mail_from == "faktura@faktor.example"
     message = box.message()
     (sender,) = message["From"].addresses
@@ -212,11 +212,26 @@ async def test_every_answer_becomes_one_outcome(
     assert error.__cause__ is None or "debitor.example" not in str(error.__cause__)
 
 
-async def test_a_refused_sender_is_final(inbox: tuple[Inbox, int]) -> None:
+@pytest.mark.parametrize("wrong", [{"from_address": "not-ours@faktor.example"}, {}])
+async def test_a_sender_that_is_not_let_in_is_our_trouble_and_no_debtors(
+    inbox: tuple[Inbox, int], wrong: dict[str, str]
+) -> None:
     _, port = inbox
-    error = await trouble(port, MAIL, from_address="not-ours@faktor.example")
-    assert isinstance(error, Refused)
-    assert "the sender" in error.message
+    mail = MAIL if wrong else replace(MAIL, return_path="not-ours+token@faktor.example")
+    error = await trouble(port, mail, **wrong)
+    assert type(error) is AccessDenied, "a refusal would send every debtor a letter"
+    assert "our sender address" in error.message
+
+
+async def test_the_return_path_is_the_envelopes_and_never_in_the_message(inbox: tuple[Inbox, int]) -> None:
+    box, port = inbox
+    await send(port, replace(MAIL, return_path="bounce+abc@faktor.example"))
+    assert box.received[0].mail_from == "bounce+abc@faktor.example"
+    raw = box.received[0].content
+    assert isinstance(raw, bytes)
+    assert b"bounce+abc" not in raw
+    (sender,) = box.message()["From"].addresses
+    assert sender.addr_spec == "faktura@faktor.example"
 
 
 async def test_some_recipients_refused_the_accepted_ones_count(inbox: tuple[Inbox, int]) -> None:
@@ -224,9 +239,10 @@ async def test_some_recipients_refused_the_accepted_ones_count(inbox: tuple[Inbo
     people = ("kari@debitor.example", "gone@debitor.example", "ola@debitor.example", "full@debitor.example")
     answer = await send(port, replace(MAIL, to=people))
     assert box.received[0].rcpt_tos == ["kari@debitor.example", "ola@debitor.example"]
-    assert "recipient 1: 550" in answer
-    assert "recipient 3: 452" in answer
-    assert "@" not in answer
+    assert [(place, words[:3]) for place, words in answer.turned_down] == [(1, "550"), (3, "452")]
+    assert "recipient 1: 550" in str(answer)
+    assert "recipient 3: 452" in str(answer)
+    assert "@" not in str(answer)
 
 
 async def test_none_accepted_is_final_only_when_every_answer_is(inbox: tuple[Inbox, int]) -> None:
@@ -247,6 +263,7 @@ async def test_none_accepted_is_final_only_when_every_answer_is(inbox: tuple[Inb
         ("to[0]", {"to": ("kari@debitor.example>,<x@evil.example",)}),
         ("reply_to", {"reply_to": "a@b.example\r\nX: 1"}),
         ("message_id", {"message_id": "<a@b>\r\nX: 1"}),
+        ("return_path", {"return_path": "bounce@faktor.example>\r\nRCPT TO:<x@evil.example"}),
         ("attachments[0].file_name", {"attachments": (MailAttachment("a\r\n.pdf", "application/pdf", b"x"),)}),
         ("attachments[0].mime", {"attachments": (MailAttachment("a.pdf", "application/pdf\r\nX: 1", b"x"),)}),
     ],

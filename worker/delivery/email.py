@@ -11,21 +11,24 @@ from worker.model.document import Kind
 from worker.model.journey import DeliveryEvent
 from worker.model.money import Money
 from worker.ports import MailAttachment, Mailer, OutboundMail
-from worker.store import links
+from worker.store import bounces, links
 from worker.store.database import Database
+from worker.support.return_path import return_path
 from worker.support.secrets import code_mac, hash_token, make_code, make_token
 
 
 async def send_link(parcel: Parcel, config: DeliveryConfig, mailer: Mailer, db: Database, now: datetime) -> Sent:
-    """Link and code in one mail. Every try has a link and code of its own, written down (hashed) before it is sent, so
-    whichever mail arrives opens the invoice. Raises the outcomes of worker.model.outcomes."""
-    token, code = make_token(), make_code()
+    """Link and code in one mail, or the link alone when the code goes in a second mail (worker.delivery.codes).
+
+    Every try has a link and code of its own, written down (hashed) before it is sent, so whichever mail arrives opens
+    the invoice. Raises the outcomes of worker.model.outcomes."""
+    token, code = make_token(), "" if config.code_in_second_mail else make_code()
     token_hash = hash_token(token)
     links.add(
         db,
         delivery_id=parcel.delivery.id,
         token_hash=token_hash,
-        code_mac=code_mac(config.server_key, token_hash=token_hash, code=code),
+        code_mac=code_mac(config.server_key, token_hash=token_hash, code=code) if code else "",
         expires_at=now + timedelta(days=config.link_days),
         now=now,
     )
@@ -33,42 +36,61 @@ async def send_link(parcel: Parcel, config: DeliveryConfig, mailer: Mailer, db: 
     text = link_mail(
         LinkMailValues(**_common(parcel, config), url=url, code=code, letter_after_days=config.unopened_days)
     )
-    return await _send(parcel, config, mailer, text, now, attachments=())
+    return await _send(parcel, config, mailer, db, text, now, attachments=())
 
 
 async def send_pdf(parcel: Parcel, config: DeliveryConfig, mailer: Mailer, db: Database, now: datetime) -> Sent:
     """The PDF as attachment. Raises the outcomes of worker.model.outcomes."""
-    del db  # nothing to remember: an attachment cannot be seen opened
     values = PdfMailValues(
         **_common(parcel, config), account=parcel.invoice.account or "", kid=parcel.invoice.kid or ""
     )
     attachment = MailAttachment(parcel.file_name, "application/pdf", parcel.pdf)
-    return await _send(parcel, config, mailer, pdf_mail(values), now, attachments=(attachment,))
+    return await _send(parcel, config, mailer, db, pdf_mail(values), now, attachments=(attachment,))
 
 
 async def _send(
     parcel: Parcel,
     config: DeliveryConfig,
     mailer: Mailer,
+    db: Database,
     text: MailText,
     now: datetime,
     *,
     attachments: tuple[MailAttachment, ...],
 ) -> Sent:
-    answer = await mailer.send(
-        mail=OutboundMail(
-            message_id=f"<{parcel.delivery.key}@{config.message_id_domain}>",
-            to=tuple(parcel.delivery.address.split("; ")),
-            sender_name=config.client_name,
-            subject=text.subject,
-            text=text.text,
-            html=text.html,
-            date=now,
-            reply_to=config.reply_to,
-            attachments=attachments,
-        )
+    receipt = await mailer.send(
+        mail=letterhead(config, key=parcel.delivery.key, address=parcel.delivery.address, text=text, now=now,
+                        attachments=attachments)
+    )  # fmt: skip
+    if receipt.turned_down:
+        bounces.turned_down_at_door(db, parcel.delivery.id, receipt.turned_down, now=now)
+    return Sent(DeliveryEvent.ACCEPTED, parcel.delivery.key, str(receipt))
+
+
+def letterhead(
+    config: DeliveryConfig,
+    *,
+    key: str,
+    address: str,
+    text: MailText,
+    now: datetime,
+    attachments: tuple[MailAttachment, ...] = (),
+) -> OutboundMail:
+    """A mail under our name: Message-ID and return path are made from its key, so a bounce finds its way back."""
+    return OutboundMail(
+        message_id=f"<{key}@{config.message_id_domain}>",
+        to=tuple(address.split("; ")),
+        sender_name=config.client_name,
+        subject=text.subject,
+        text=text.text,
+        html=text.html,
+        date=now,
+        reply_to=config.reply_to,
+        attachments=attachments,
+        return_path=(
+            return_path(config.bounce_address, key=key, server_key=config.server_key) if config.bounce_address else ""
+        ),
     )
-    return Sent(DeliveryEvent.ACCEPTED, parcel.delivery.key, answer)
 
 
 class _Common(TypedDict):

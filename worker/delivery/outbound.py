@@ -14,8 +14,8 @@ from worker.store.rows import DeliveryRow, InvoiceRow
 @dataclass(frozen=True, slots=True)
 class DeliveryConfig:
     """The client's and factor's side of every delivery. `server_key`: for the codes' HMAC. `issuer`: the client's own
-    organisation number; the tenants are what the providers call the client. `bounce_address`: return paths are made from it; empty: bounces
-    go to the address in From."""
+    organisation number; the tenants are what the providers call the client. `bounce_address`: return paths are
+    made from it; empty: bounces go to the address in From."""
 
     client_name: str
     factor_name: str

@@ -15,7 +15,13 @@ from decimal import Decimal, InvalidOperation
 from worker.model.document import Document, Kind
 from worker.model.ehf import seller_company_id, totals_disagreements
 from worker.model.parked import InvoiceWarning, ParkedReason
-from worker.model.party import DebtorCard, company_id, email_addresses, organisation_number
+from worker.model.party import (
+    MOST_ADDRESSES,
+    DebtorCard,
+    all_email_addresses,
+    company_id,
+    organisation_number,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,13 +172,19 @@ def remarks(arrival: Arrival) -> dict[InvoiceWarning, str]:
             found[InvoiceWarning.BAD_ORGANISATION_NUMBER] = "Organisasjonsnummer"
     if not card.phone.strip():
         found[InvoiceWarning.MISSING_PHONE] = "Telefonnummer"
-    if not arrival.email.strip():
-        found[InvoiceWarning.MISSING_EMAIL] = "E-postadresse"
-    elif not email_addresses(arrival.email):
-        found[InvoiceWarning.BAD_EMAIL] = "E-postadresse"
+    found |= _email_remarks(arrival.email)
     if card.address.complete and card.address.odd_postal_code:
         found[InvoiceWarning.ODD_POSTAL_CODE] = "Postnummer"
     due = arrival.document.due_date
     if due is not None and due < arrival.today and not arrival.document.is_credit:
         found[InvoiceWarning.DUE_DATE_PASSED] = due.isoformat()
     return found
+
+
+def _email_remarks(given: str) -> dict[InvoiceWarning, str]:
+    if not given.strip():
+        return {InvoiceWarning.MISSING_EMAIL: "E-postadresse"}
+    usable = len(all_email_addresses(given))
+    if usable == 0:
+        return {InvoiceWarning.BAD_EMAIL: "E-postadresse"}
+    return {InvoiceWarning.TOO_MANY_EMAILS: f"E-postadresse ({usable})"} if usable > MOST_ADDRESSES else {}

@@ -255,6 +255,7 @@ class InvoiceWarning(StrEnum):
     MISSING_PHONE = "missing_phone"
     MISSING_EMAIL = "missing_email"
     BAD_EMAIL = "bad_email"
+    TOO_MANY_EMAILS = "too_many_emails"
     ODD_POSTAL_CODE = "odd_postal_code"
     DUE_DATE_PASSED = "due_date_passed"
     CREDITED_INVOICE_NOT_HELD = "credited_invoice_not_held"

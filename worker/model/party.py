@@ -90,10 +90,22 @@ class DebtorCard:
 _ADDRESS = re.compile(r"[^@\s,;<>\"()\[\]\\]+@[^@\s,;<>\"()\[\]\\.]+(?:\.[^@\s,;<>\"()\[\]\\.]+)+")
 
 
+MOST_ADDRESSES = 10  # PowerOffice's own limit for the field
+
+
 def email_addresses(text: str | None) -> tuple[str, ...]:
-    """The addresses in a field that may hold several separated by `;` (PowerOffice allows ten) or `,`.
+    """The addresses in a field that may hold several separated by `;` or `,`: each once, and the first ten.
 
     What is not an address is left out; none gives an empty tuple. Control characters never pass.
     """
-    parts = re.split(r"[;,]", text or "")
-    return tuple(p.strip() for p in parts if _ADDRESS.fullmatch(p.strip()) and p.strip().isprintable())
+    return all_email_addresses(text)[:MOST_ADDRESSES]
+
+
+def all_email_addresses(text: str | None) -> tuple[str, ...]:
+    """The same, however many there are."""
+    found: dict[str, str] = {}
+    for part in re.split(r"[;,]", text or ""):
+        address = part.strip()
+        if _ADDRESS.fullmatch(address) and address.isprintable():
+            found.setdefault(address.lower(), address)
+    return tuple(found.values())

@@ -10,10 +10,19 @@ from worker.ports.books import LedgerAccount, OpenItem, PostedVoucher, VoucherBo
 from worker.ports.consumer import Consumer, ConsumerAnswer, ConsumerChannel, ConsumerInvoice
 from worker.ports.erp import Erp, ErpIdentity, ErpInvoice, FactoringStatus
 from worker.ports.letters import PrintHouse, PrintJob
-from worker.ports.mail import MailAttachment, Mailer, MailServer, OutboundMail
-from worker.ports.peppol import AccessPoint, Notice, NoticeShelf, OutboundDocument, ReachLookup, Submission, SubmissionState
+from worker.ports.mail import MailAttachment, Mailer, MailReceipt, MailServer, OutboundMail
+from worker.ports.peppol import (
+    AccessPoint,
+    DebtorReach,
+    Notice,
+    NoticeShelf,
+    OutboundDocument,
+    ReachLookup,
+    Submission,
+    SubmissionState,
+)
 from worker.ports.rules import DocumentRules, RulesUnavailable
-from worker.ports.shelves import Claim, DocumentLost, DocumentStore, FactorLedger
+from worker.ports.shelves import Claim, DocumentLost, DocumentStore, FactorLedger, StoredDocument
 
 __all__ = [
     "AccessPoint",
@@ -23,6 +32,7 @@ __all__ = [
     "ConsumerAnswer",
     "ConsumerChannel",
     "ConsumerInvoice",
+    "DebtorReach",
     "DocumentLost",
     "DocumentRules",
     "DocumentStore",
@@ -33,6 +43,7 @@ __all__ = [
     "FactoringStatus",
     "LedgerAccount",
     "MailAttachment",
+    "MailReceipt",
     "MailServer",
     "Mailer",
     "Notice",
@@ -46,6 +57,7 @@ __all__ = [
     "ReachLookup",
     "RemoteFile",
     "RulesUnavailable",
+    "StoredDocument",
     "Submission",
     "SubmissionState",
     "VoucherBook",

@@ -21,7 +21,7 @@ from worker.model.journey import (
     JourneyState,
 )
 from worker.model.parked import ParkedReason
-from worker.store import moves
+from worker.store import codes, moves
 from worker.store.attempts import add_attempt
 from worker.store.claiming import LEASE
 from worker.store.database import Database
@@ -205,14 +205,10 @@ def record(
 
 def invoice_reached(tx: Connection, delivery: DeliveryRow, *, now: datetime) -> None:
     """The other side has the document: the invoice is delivered, and the ERP is owed one word about this delivery."""
+    if delivery.channel == Channel.EMAIL_LINK:
+        codes.owe_first_code(tx, delivery_id=delivery.id, now=now)
+    no_longer_unknown(tx, delivery.invoice_id, now=now, detail="it did arrive")
     invoice = moves.invoice_row(tx, delivery.invoice_id)
-    if invoice.parked_reason == ParkedReason.SENT_UNKNOWN and not _any_unknown(tx, delivery.invoice_id):
-        if _report_refused(tx, delivery.invoice_id):  # the reason it waited for before is still true
-            detail = "a report was refused earlier; the ERP's words are with its attempt"
-            moves.park_invoice(tx, invoice, ParkedReason.POSTBACK_REFUSED, detail, now=now)
-        else:
-            moves.move_invoice(tx, invoice, JourneyEvent.RESUMED, now=now, detail="it did arrive")
-        invoice = moves.invoice_row(tx, delivery.invoice_id)
     if invoice.state == JourneyState.DELIVERING:
         moves.move_invoice(tx, invoice, JourneyEvent.HANDED_OVER, now=now)
     elif invoice.state == JourneyState.PARKED and invoice.return_state == JourneyState.DELIVERING:
@@ -223,7 +219,9 @@ def invoice_reached(tx: Connection, delivery: DeliveryRow, *, now: datetime) -> 
     if told:
         return
     first = not tx.execute(
-        select(func.count()).select_from(postbacks).where(postbacks.c.invoice_id == delivery.invoice_id)
+        select(func.count())
+        .select_from(postbacks)
+        .where(postbacks.c.invoice_id == delivery.invoice_id, postbacks.c.delivery_id.is_not(None))
     ).scalar_one()
     tx.execute(
         insert(postbacks).values(
@@ -235,6 +233,18 @@ def invoice_reached(tx: Connection, delivery: DeliveryRow, *, now: datetime) -> 
             created_at=now,
         )
     )
+
+
+def no_longer_unknown(tx: Connection, invoice_id: int, *, now: datetime, detail: str) -> None:
+    """Lets an invoice go on that waited for what nobody could tell, when nothing about it is unknown any more."""
+    invoice = moves.invoice_row(tx, invoice_id)
+    if invoice.parked_reason != ParkedReason.SENT_UNKNOWN or _any_unknown(tx, invoice_id):
+        return
+    if _report_refused(tx, invoice_id):  # the reason it waited for before is still true
+        words = "a report was refused earlier; the ERP's words are with its attempt"
+        moves.park_invoice(tx, invoice, ParkedReason.POSTBACK_REFUSED, words, now=now)
+    else:
+        moves.move_invoice(tx, invoice, JourneyEvent.RESUMED, now=now, detail=detail)
 
 
 def _any_unknown(tx: Connection, invoice_id: int) -> bool:

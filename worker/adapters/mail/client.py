@@ -17,13 +17,13 @@ from worker.adapters.mail.translate import (
     Reply,
     WireMail,
     compose,
-    describe,
     none_accepted,
+    sender_refused,
     verdict,
     without_addresses,
 )
 from worker.model.outcomes import AccessDenied, Refused, TryLater, Unavailable, UnknownOutcome
-from worker.ports import Mailer, OutboundMail
+from worker.ports import Mailer, MailReceipt, OutboundMail
 
 Security = Literal["none", "starttls", "tls"]
 
@@ -46,7 +46,8 @@ class SmtpServer:
         verdict_timeout: float = 120.0,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        """`from_address`: the factor's, in From and as return path. `timeout`: seconds for connecting and each command.
+        """`from_address`: the factor's, in From, and the return path of a mail that names none. `timeout`: seconds for
+        connecting and each command.
 
         `verdict_timeout`: seconds to wait for the word after the message; RFC 5321 §4.5.3.2.6 advises up to ten
         minutes, since giving up early makes an unknown outcome out of a slow virus scanner. `tls`: another trust store
@@ -115,11 +116,12 @@ class _SmtpMailer:
         self._client: aiosmtplib.SMTP | None = None
         self._lock = asyncio.Lock()
 
-    async def send(self, *, mail: OutboundMail) -> str:
-        """The server's words; when some recipients were turned down, they too, by their place in `to`.
+    async def send(self, *, mail: OutboundMail) -> MailReceipt:
+        """Implements ports.Mailer.send.
 
         Raises Refused (5xx), TryLater (4xx, 421, no connection, cut before DATA), UnknownOutcome (cut or silent from
-        DATA on: whether the message was complete by then cannot be seen from this end).
+        DATA on: whether the message was complete by then cannot be seen from this end), AccessDenied (our log-in or
+        our sender is not let in: no debtor's fault).
         """
         wire = compose(mail, from_address=self._server.from_address)
         async with self._lock:
@@ -133,7 +135,7 @@ class _SmtpMailer:
                 await client.quit()
             client.close()
 
-    async def _send(self, wire: WireMail) -> str:
+    async def _send(self, wire: WireMail) -> MailReceipt:
         fresh = self._client is None
         client = await self._connected()
         try:
@@ -157,7 +159,7 @@ class _SmtpMailer:
         except BaseException:  # also a cancelled task: a late reply must never be read as the next message's
             self._drop()
             raise
-        return f"{answer}; {describe(turned_down)}" if turned_down else answer
+        return MailReceipt(answer, tuple((place, str(reply)) for place, reply in turned_down.items()))
 
     async def _connected(self) -> aiosmtplib.SMTP:
         if self._client is None:
@@ -188,9 +190,9 @@ class _SmtpMailer:
                 raise Refused("mail: an address outside ASCII, which the mail server cannot take")
             options, encoding = ["SMTPUTF8", "BODY=8BITMIME"], "utf-8"
         try:
-            await client.mail(self._server.from_address, options=options, encoding=encoding)
+            await client.mail(wire.sender, options=options, encoding=encoding)
         except aiosmtplib.SMTPSenderRefused as error:
-            raise verdict(Reply(error.code, error.message), about="the sender") from None
+            raise sender_refused(Reply(error.code, error.message)) from None
         turned_down: dict[int, Reply] = {}
         for index, recipient in enumerate(wire.recipients):
             try:

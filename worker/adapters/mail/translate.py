@@ -19,8 +19,10 @@ _ANY_ADDRESS = re.compile(r"<?[^\s<>,;:@]+@[^\s<>,;:@]+>?")
 
 @dataclass(frozen=True, slots=True)
 class WireMail:
-    """What goes over the wire. `needs_utf8`: an address outside ASCII, so the server must know SMTPUTF8 (RFC 6531)."""
+    """What goes over the wire. `sender`: of the envelope, never in the message. `needs_utf8`: an address outside ASCII,
+    so the server must know SMTPUTF8 (RFC 6531)."""
 
+    sender: str
     recipients: tuple[str, ...]
     content: bytes
     needs_utf8: bool
@@ -51,7 +53,8 @@ def compose(mail: OutboundMail, *, from_address: str) -> WireMail:
     _header_safe("message_id", mail.message_id)
     recipients = tuple(_address(f"to[{index}]", address) for index, address in enumerate(mail.to))
     reply_to = _address("reply_to", mail.reply_to) if mail.reply_to else ""
-    needs_utf8 = not "".join((*recipients, reply_to)).isascii()
+    sender = _address("return_path", mail.return_path) if mail.return_path else from_address
+    needs_utf8 = not "".join((*recipients, reply_to, sender)).isascii()
 
     message = EmailMessage(policy=SMTPUTF8 if needs_utf8 else SMTP)
     message["From"] = _mailbox(from_address, mail.sender_name)
@@ -74,7 +77,7 @@ def compose(mail: OutboundMail, *, from_address: str) -> WireMail:
         message.add_attachment(
             attachment.content, maintype=mime[1], subtype=mime[2], filename=attachment.file_name, cte="base64"
         )
-    return WireMail(recipients, message.as_bytes(), needs_utf8)
+    return WireMail(sender, recipients, message.as_bytes(), needs_utf8)
 
 
 def verdict(reply: Reply, *, about: str) -> OutsideError:
@@ -86,6 +89,13 @@ def verdict(reply: Reply, *, about: str) -> OutsideError:
     if 500 <= reply.code < 600:
         return Refused(message, answer=str(reply))
     return TryLater(message, answer=str(reply))
+
+
+def sender_refused(reply: Reply) -> OutsideError:
+    """A no to MAIL FROM comes before any debtor is named: our address or our server is not let in. A 5xx here must not
+    send every debtor a letter; a person mends it."""
+    error = verdict(reply, about="our sender address")
+    return AccessDenied(error.message, answer=error.answer) if isinstance(error, Refused) else error
 
 
 def none_accepted(replies: dict[int, Reply]) -> OutsideError:
