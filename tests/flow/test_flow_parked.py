@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import pytest
 
 from tests.support.flow import DAY, Debtor, Flow, business, person
-from worker import delivery
+from worker import delivery, routing
 from worker.demo.debtors import open_invoice
 from worker.model.parked import ParkedReason
 from worker.ports import AccessPoint, Mailer, MailServer, OutboundDocument, OutboundMail, Submission
@@ -149,7 +149,10 @@ async def _deliver_with_breaking_adapters(house: Flow) -> None:
             ),
             db=own.db,
             documents=own.documents,
-            carriers=delivery.Carriers(_Breaks(own.access_point), _BreakingMail(own.mail_server), own.print_house),
+            carriers=delivery.Carriers(
+                _Breaks(own.access_point), _BreakingMail(own.mail_server), own.print_house,
+                routing.RememberedReach(lookup=own.lookup, db=own.db, clock=own.clock),
+            ),  # fmt: skip
             halt=own.halt,
         )
     finally:

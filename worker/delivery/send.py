@@ -9,12 +9,22 @@ from datetime import datetime, timedelta
 
 from worker.delivery import efaktura, ehf, email, letter
 from worker.delivery.outbound import DeliveryConfig, Parcel, Sent, parcel
+from worker.delivery.reach import still_receives
 from worker.model.channel import Channel
 from worker.model.ehf import DocumentError
 from worker.model.journey import DeliveryEvent, DeliveryState, IllegalTransition
 from worker.model.outcomes import AccessDenied, Refused, SlowDown, TryLater, Unavailable, UnknownOutcome
 from worker.model.parked import ParkedReason
-from worker.ports import AccessPoint, ConsumerChannel, DocumentLost, DocumentStore, Mailer, MailServer, PrintHouse
+from worker.ports import (
+    AccessPoint,
+    ConsumerChannel,
+    DebtorReach,
+    DocumentLost,
+    DocumentStore,
+    Mailer,
+    MailServer,
+    PrintHouse,
+)
 from worker.store import deliveries, invoices
 from worker.store.database import Database
 from worker.store.isolation import isolated
@@ -45,11 +55,13 @@ _NEXT_CHANNEL_WHEN_GIVEN_UP = (Channel.EFAKTURA, Channel.EMAIL_LINK, Channel.EMA
 
 @dataclass(frozen=True, slots=True)
 class Carriers:
-    """Who carries the channels. `consumers`: the eFaktura provider, None when none is configured."""
+    """Who carries the channels. `reach`: who can receive EHF now. `consumers`: the eFaktura provider, None when none is
+    configured."""
 
     access_point: AccessPoint
     mail_server: MailServer
     print_house: PrintHouse
+    reach: DebtorReach
     consumers: ConsumerChannel | None = None
 
 
@@ -82,7 +94,7 @@ async def run(
     """Tries every delivery that is due. Returns counts; trouble with one delivery never stops the others."""
     desk = Desk(clock, client, config, db, documents, carriers, halt)
     summary = Summary()
-    summary.update(await _several(desk, Channel.EHF, lambda p: ehf.send(p, config, carriers.access_point)))
+    summary.update(await _several(desk, Channel.EHF, lambda p: _send_ehf(p, desk)))
     consumers = carriers.consumers
     summary.update(
         await _several(
@@ -94,6 +106,11 @@ async def run(
             summary.update(await _drain(desk, channel, _mailing(mail, desk, mailer)))
     summary.update(await _drain(desk, Channel.LETTER, lambda p: letter.send(p, config, carriers.print_house)))
     return summary
+
+
+async def _send_ehf(parcel: Parcel, desk: Desk) -> Sent:
+    await still_receives(parcel, desk.carriers.reach, db=desk.db, now=desk.clock.now())
+    return await ehf.send(parcel, desk.config, desk.carriers.access_point)
 
 
 def _mailing(

@@ -33,6 +33,7 @@ __all__ = [
     "ConsumerChannel",
     "ConsumerInvoice",
     "DebtorReach",
+    "DebtorReach",
     "DocumentLost",
     "DocumentRules",
     "DocumentStore",

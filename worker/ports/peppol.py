@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -16,6 +18,26 @@ class ReachLookup(Protocol):
 
     async def lookup(self, *, participant: str, kind: Kind) -> ReachAnswer:
         """Whether `participant` ("0192:986252932") can receive this kind now. Never raises: trouble is UNKNOWN."""
+        ...
+
+
+class DebtorReach(Protocol):
+    """The look-up with a memory: what may be acted on. Raises for the database only; trouble outside is UNKNOWN.
+
+    NO is said only when it may be acted on: one after a yes has been seen twice, and the breaker is closed.
+    """
+
+    async def prepare(self, *, wanted: Iterable[tuple[str, Kind]]) -> None:
+        """Before choosing: looks up the run's debtors (participant and kind) together, so that one says no and many
+        say no can be told apart."""
+        ...
+
+    async def to_route(self, *, participant: str, kind: Kind) -> ReachAnswer:
+        """For choosing the channel: a yes of the last 24 hours or a no of the last hour will do."""
+        ...
+
+    async def to_send(self, *, participant: str, kind: Kind, routed_at: datetime) -> ReachAnswer:
+        """Right before sending: minutes old at most. `routed_at`: when EHF was chosen, so there was a yes then."""
         ...
 
 

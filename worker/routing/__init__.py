@@ -2,6 +2,7 @@
 
 from worker.routing.choose import RoutingRules
 from worker.routing.fallback import run as run_fallback
+from worker.routing.reach import RememberedReach
 from worker.routing.step import run
 
-__all__ = ["RoutingRules", "run", "run_fallback"]
+__all__ = ["RememberedReach", "RoutingRules", "run", "run_fallback"]

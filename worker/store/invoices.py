@@ -207,8 +207,9 @@ def route(
     reason: str,
     considered: list[list[str]],
     now: datetime,
+    evidence: list[dict[str, Any]] | None = None,
 ) -> None:
-    """Records the decision and writes the first delivery, in one transaction."""
+    """Records the decision with what was looked up for it and writes the first delivery, in one transaction."""
     with db.begin() as tx:
         invoice = moves.invoice_row(tx, invoice_id)
         moves.move_invoice(
@@ -216,7 +217,7 @@ def route(
         )
         tx.execute(
             insert(decisions).values(
-                invoice_id=invoice_id, at=now, channel=channel, reason=reason, considered=considered
+                invoice_id=invoice_id, at=now, channel=channel, reason=reason, considered=considered, evidence=evidence
             )
         )
         tx.execute(
@@ -234,10 +235,23 @@ def route(
         )
 
 
-def note_decision(db: Database, invoice_id: int, *, reason: str, considered: list[list[str]], now: datetime) -> None:
-    """Records a decision that chose no channel."""
+def note_decision(
+    db: Database,
+    invoice_id: int,
+    *,
+    reason: str,
+    considered: list[list[str]],
+    now: datetime,
+    channel: str | None = None,
+    evidence: list[dict[str, Any]] | None = None,
+) -> None:
+    """Records a decision that chose no channel, or with `channel` one that stays with the channel chosen before."""
     with db.begin() as tx:
-        tx.execute(insert(decisions).values(invoice_id=invoice_id, at=now, reason=reason, considered=considered))
+        tx.execute(
+            insert(decisions).values(
+                invoice_id=invoice_id, at=now, channel=channel, reason=reason, considered=considered, evidence=evidence
+            )
+        )
 
 
 def undecided_since(db: Database, invoice_id: int) -> datetime | None:

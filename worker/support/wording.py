@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 
 from worker.model.money import Money, minor_digits, norwegian
+from worker.support.clock import OSLO
 
 _MONTHS = {
     "nb": (
@@ -31,6 +32,11 @@ def day(value: date, language: str) -> str:
     """`4. desember 2026` or `4 December 2026`."""
     month = _MONTHS["en" if language == "en" else "nb"][value.month - 1]
     return f"{value.day} {month} {value.year}" if language == "en" else f"{value.day}. {month} {value.year}"
+
+
+def minute(instant: datetime) -> str:
+    """`25.11.2026 08:00`, Norwegian time, for the factor's people."""
+    return f"{instant.astimezone(OSLO):%d.%m.%Y %H:%M}"
 
 
 def account(number: str) -> str:

@@ -24,7 +24,8 @@ def steps_of(house: House, client: ClientFile, erp: Erp) -> dict[str, Step]:
         unopened_days=own.unopened_days,
     )
     sending = _delivery_config(house.settings, client)
-    carriers = delivery.Carriers(house.access_point, house.mail_server, house.print_house)
+    reach = routing.RememberedReach(lookup=house.lookup, db=db, clock=clock)
+    carriers = delivery.Carriers(house.access_point, house.mail_server, house.print_house, reach)
     stamper = stamping_config(house.settings, client)
     ledger = FolderFactorLedger(house.settings.ledger_folder)
     return {
@@ -53,7 +54,7 @@ def steps_of(house: House, client: ClientFile, erp: Erp) -> dict[str, Step]:
             documents=documents,
             ledger=ledger,
         ),
-        "routing": lambda: routing.run(now=clock.now(), client=name, rules=rules, db=db, lookup=house.lookup),
+        "routing": lambda: routing.run(now=clock.now(), client=name, rules=rules, db=db, reach=reach),
         "delivery": lambda: delivery.run(
             clock=clock, client=name, config=sending, db=db, documents=documents, carriers=carriers, halt=house.halt
         ),
