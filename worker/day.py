@@ -49,14 +49,22 @@ TIMETABLE: tuple[Job, ...] = (
         "settlement",
         (time(15, 30),),
         timedelta(hours=4),
-        ("settlement_inbox", "settlement_matching", "settlement_vouchers", "settlement_posting", "postback"),
+        (
+            "settlement_fetch",
+            "settlement_inbox",
+            "settlement_matching",
+            "settlement_vouchers",
+            "settlement_posting",
+            "postback",
+        ),
     ),
-    # Between the slots: ask about what is unknown, try again what had to wait. Skipped ticks are of no interest.
+    # Between the slots: ask about what is unknown, try again what had to wait, also for its route. Skipped ticks are of
+    # no interest.
     Job(
         "follow_up",
         _every(10, time(8, 10), time(17, 0)),
         timedelta(minutes=9),
-        ("follow_up", "fallback_refused", "delivery", "postback_repeats", "settlement_repeats"),
+        ("follow_up", "fallback_refused", "routing", "delivery", "postback_repeats", "settlement_repeats"),
     ),
 )
 JOBS: dict[str, Job] = {job.name: job for job in TIMETABLE}

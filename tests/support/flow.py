@@ -381,6 +381,7 @@ def write_settings(folder: Path, sandbox: Sandbox, plans: Sequence[ClientPlan], 
         "DOCUMENT_STORE": str(folder / "documents"),
         "LEDGER_FOLDER": str(folder / "registered"),
         "INBOX_FOLDER": str(folder / "inbox"),
+        "STATEMENT_FOLDER": str(folder / "statements"),
         "PORTAL_URL": f"http://127.0.0.1:{port}",
         "PORTAL_PORT": str(port),
     }

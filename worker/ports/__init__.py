@@ -33,7 +33,6 @@ __all__ = [
     "ConsumerChannel",
     "ConsumerInvoice",
     "DebtorReach",
-    "DebtorReach",
     "DocumentLost",
     "DocumentRules",
     "DocumentStore",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
@@ -14,15 +15,32 @@ class DocumentLost(Exception):
     """The document is not there, or its bytes no longer match their hash."""
 
 
+@dataclass(frozen=True, slots=True)
+class StoredDocument:
+    """A document as it lies in the store, unread. `size` in bytes."""
+
+    sha256: str
+    size: int
+    written_at: datetime
+
+
 class DocumentStore(Protocol):
     """Document bytes keyed by SHA-256 (lower-case hex). Writing the same bytes twice is one document."""
 
     def put(self, *, content: bytes) -> str:
-        """Durable when it returns. Raises OSError (disk full, read-only)."""
+        """Durable when it returns. Raises OSError (disk full, read-only, the store away)."""
         ...
 
     def get(self, *, sha256: str) -> bytes:
-        """Raises DocumentLost."""
+        """Raises DocumentLost, and OSError when the store is away."""
+        ...
+
+    def documents(self) -> Iterator[StoredDocument]:
+        """Everything there. Raises OSError."""
+        ...
+
+    def remove(self, *, sha256: str) -> None:
+        """Gone when it returns; one that is not there is no error. Raises OSError."""
         ...
 
 

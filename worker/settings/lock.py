@@ -24,6 +24,7 @@ def faults(settings: WorkerSettings) -> list[str]:
         "PORTAL_URL": urlsplit(settings.portal_url).hostname or "",
         "SMTP_HOST": settings.smtp_host,
         "SFTP_HOST": settings.sftp_host if settings.print_house == "sftp" else "",
+        "INBOX_SFTP_HOST": settings.inbox_sftp_host if settings.inbox == "sftp" else "",
     }
     if settings.environment == "demo":
         found += [f"ENVIRONMENT=demo allows only this machine: {k}" for k, h in hosts.items() if h and h not in LOCAL]
@@ -41,7 +42,7 @@ def faults(settings: WorkerSettings) -> list[str]:
 def _production(settings: WorkerSettings, hosts: Mapping[str, str]) -> list[str]:
     found = [
         f"ENVIRONMENT=production refuses a sandbox on this machine in {key}"
-        for key in ("POWEROFFICE_URL", "POWEROFFICE_V2_URL", "PORTAL_URL", "SFTP_HOST")
+        for key in ("POWEROFFICE_URL", "POWEROFFICE_V2_URL", "PORTAL_URL", "SFTP_HOST", "INBOX_SFTP_HOST")
         if hosts[key] in LOCAL
     ]
     if settings.peppol_smp_override:

@@ -19,11 +19,25 @@ class WorkerSettings(EnvFileSettings):
 
     environment: Literal["demo", "test", "production"]
     database_url: str = "sqlite:///var/worker.db"
-    document_store: Path = Path("var/documents")
+    document_store: str = "var/documents"
+    document_store_endpoint: str = ""
+    document_store_region: str = "eu-north-1"
+    document_store_access_key_id: str = ""
+    document_store_secret_access_key: SecretStr = SecretStr("")
     clients_folder: Path | None = None
     ledger_folder: Path = Path("var/registered")
     rules_folder: Path | None = None
+    inbox: Literal["folder", "sftp"] = "folder"
     inbox_folder: Path = Path("var/inbox")
+    inbox_sftp_host: str = ""
+    inbox_sftp_port: int = Field(default=22, ge=1, le=65535)
+    inbox_sftp_user: str = ""
+    inbox_sftp_key_path: Path | None = None
+    inbox_sftp_host_key: str = ""
+    inbox_sftp_folder: str = "."
+    inbox_sftp_done_folder: str = Field(default="", pattern=r"^([A-Za-z0-9_-][A-Za-z0-9._-]*)?$")
+    inbox_sftp_quiet_seconds: float = Field(default=5, ge=0, le=300)
+    statement_folder: Path = Path("var/statements")
     payments_from: Literal["bank", "feed"] = "bank"
     log_format: Literal["auto", "json", "console"] = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -51,6 +65,8 @@ class WorkerSettings(EnvFileSettings):
     access_point_token: SecretStr = SecretStr("")
     access_point_folder: Path = Path("var/access-point")
     access_point_timeout_seconds: float = Field(default=60, gt=0, le=300)
+
+    efaktura_channel: Literal["off"] = "off"
 
     smtp_host: str = Field(min_length=1)
     smtp_port: int = Field(default=587, ge=1, le=65535)
@@ -116,16 +132,11 @@ class WorkerSettings(EnvFileSettings):
             faults.append("ACCESS_POINT=phoss_ap needs ACCESS_POINT_URL and ACCESS_POINT_TOKEN")
         if self.smtp_user and self.smtp_security == "none":
             faults.append("SMTP_USER needs SMTP_SECURITY=starttls or tls: the password would go in the clear")
-        if self.print_house == "sftp":
-            given = {
-                "SFTP_HOST": self.sftp_host,
-                "SFTP_USER": self.sftp_user,
-                "SFTP_KEY_PATH": self.sftp_key_path,
-                "SFTP_HOST_KEY": self.sftp_host_key,
-            }
-            gaps = [key for key, value in given.items() if not value]
-            if gaps:
-                faults.append(f"PRINT_HOUSE=sftp needs {', '.join(gaps)}")
+        for wanted, prefix, chosen in (("PRINT_HOUSE", "", self.print_house), ("INBOX", "INBOX_", self.inbox)):
+            needed = [f"{prefix}SFTP_{key}" for key in ("HOST", "USER", "KEY_PATH", "HOST_KEY")]
+            gaps = [key for key in needed if not getattr(self, key.lower())]
+            if chosen == "sftp" and gaps:
+                faults.append(f"{wanted}=sftp needs {', '.join(gaps)}")
         return faults
 
     @property

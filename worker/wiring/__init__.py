@@ -1,6 +1,6 @@
 """The only place that builds adapters and hands them to steps."""
 
-from worker.wiring.counterparties import build_documents, build_rules, check_tenant
+from worker.wiring.counterparties import build_documents, build_rules, check_efaktura, check_tenant
 from worker.wiring.erp import booking_plan, build_erp, build_vouchers
 from worker.wiring.house import House, build_house
 from worker.wiring.rule_folders import check_rules_folder, compile_rules, write_rules_manifest
@@ -14,6 +14,7 @@ __all__ = [
     "build_house",
     "build_rules",
     "build_vouchers",
+    "check_efaktura",
     "check_rules_folder",
     "check_tenant",
     "compile_rules",

@@ -9,12 +9,13 @@ from urllib.parse import urlsplit
 
 from worker.adapters.access_point.folder import FolderAccessPoint
 from worker.adapters.access_point.phoss_ap import PhossAp
+from worker.adapters.bank_files import SftpBankFiles
 from worker.adapters.document_store import FolderDocumentStore
 from worker.adapters.mail import SmtpServer
 from worker.adapters.peppol import PeppolLookup
 from worker.adapters.print_house import FolderPrintHouse, SftpPrintHouse
 from worker.adapters.rules.client import FolderRules, NoRules
-from worker.ports import AccessPoint, DocumentRules, DocumentStore, PrintHouse
+from worker.ports import AccessPoint, BankFiles, ConsumerChannel, DocumentRules, DocumentStore, PrintHouse
 from worker.settings import ClientFile, WorkerSettings
 from worker.support.http import HttpClient, Timeouts
 
@@ -54,6 +55,18 @@ def build_access_point(settings: WorkerSettings) -> AccessPoint:
     )
 
 
+def build_consumers(settings: WorkerSettings) -> ConsumerChannel | None:
+    """The eFaktura provider; None when there is none."""
+    del settings
+    return None
+
+
+def check_efaktura(settings: WorkerSettings, client: ClientFile) -> None:
+    """Raises ValueError when the client wants eFaktura and nobody takes it to the banks."""
+    if client.settings.efaktura == "on" and settings.efaktura_channel == "off":
+        raise ValueError("EFAKTURA=on needs EFAKTURA_CHANNEL in worker.env: nobody takes it to the banks")
+
+
 def build_print_house(settings: WorkerSettings) -> PrintHouse:
     if settings.print_house == "sftp":
         return SftpPrintHouse(
@@ -65,6 +78,20 @@ def build_print_house(settings: WorkerSettings) -> PrintHouse:
             remote_dir=settings.sftp_folder,
         )
     return FolderPrintHouse(settings.print_folder)
+
+
+def build_bank_files(settings: WorkerSettings) -> BankFiles | None:
+    """The bank's server; None when settlement files are laid in the folder by others."""
+    if settings.inbox == "folder":
+        return None
+    return SftpBankFiles(
+        host=settings.inbox_sftp_host,
+        port=settings.inbox_sftp_port,
+        user=settings.inbox_sftp_user,
+        key_path=settings.inbox_sftp_key_path or Path(),
+        known_host_key=settings.inbox_sftp_host_key,
+        remote_dir=settings.inbox_sftp_folder,
+    )
 
 
 def build_lookup(settings: WorkerSettings, http: HttpClient) -> PeppolLookup:

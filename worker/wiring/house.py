@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 
 from worker.adapters.mail import SmtpServer
 from worker.adapters.peppol import TIMEOUTS as PEPPOL_TIMEOUTS
-from worker.ports import AccessPoint, DocumentRules, DocumentStore, PrintHouse, ReachLookup
+from worker.ports import AccessPoint, ConsumerChannel, DocumentRules, DocumentStore, PrintHouse, ReachLookup
 from worker.settings import WorkerSettings
+from worker.settlement.fetching import FetchConfig, Fetcher
 from worker.store.database import Database
 from worker.support.clock import Clock
 from worker.support.halt import Halt
@@ -19,6 +20,8 @@ from worker.support.pace import EvenPacer, Pacer
 from worker.support.summary import Summary
 from worker.wiring.counterparties import (
     build_access_point,
+    build_bank_files,
+    build_consumers,
     build_documents,
     build_lookup,
     build_mail_server,
@@ -43,7 +46,9 @@ class House:
     rules: DocumentRules
     access_point: AccessPoint
     lookup: ReachLookup
+    consumers: ConsumerChannel | None
     print_house: PrintHouse
+    fetcher: Fetcher | None
     mail_server: SmtpServer
     pacer: Pacer
     pacer_v2: Pacer
@@ -62,8 +67,22 @@ def build_house(settings: WorkerSettings, clock: Clock) -> House:
     exits.callback(db.close)
     access_point = build_access_point(settings)
     exits.push_async_callback(access_point.aclose)
+    consumers = build_consumers(settings)
+    if consumers is not None:
+        exits.push_async_callback(consumers.aclose)
     rules = build_rules(settings)
     exits.push_async_callback(rules.aclose)
+    halt = Halt()
+    bank_files = build_bank_files(settings)
+    fetcher = None
+    if bank_files is not None:
+        exits.push_async_callback(bank_files.aclose)
+        fetching = FetchConfig(
+            folder=settings.inbox_folder,
+            done_folder=settings.inbox_sftp_done_folder,
+            quiet_seconds=settings.inbox_sftp_quiet_seconds,
+        )
+        fetcher = Fetcher(remote=bank_files, config=fetching, db=db, halt=halt)
     print_house = build_print_house(settings)
     exits.push_async_callback(print_house.aclose)
     smp_http = HttpClient(timeouts=PEPPOL_TIMEOUTS, max_bytes=2**20)
@@ -76,10 +95,12 @@ def build_house(settings: WorkerSettings, clock: Clock) -> House:
         rules=rules,
         access_point=access_point,
         lookup=build_lookup(settings, smp_http),
+        consumers=consumers,
         print_house=print_house,
+        fetcher=fetcher,
         mail_server=build_mail_server(settings),
         pacer=EvenPacer(POWEROFFICE_REQUESTS_PER_SECOND),
         pacer_v2=EvenPacer(POWEROFFICE_V2_REQUESTS_PER_SECOND),
-        halt=Halt(),
+        halt=halt,
         exits=exits,
     )

@@ -26,6 +26,12 @@ def settlement_steps(house: House, client: ClientFile) -> dict[str, Step]:
     def everybody() -> list[ClientFile]:
         return [*load_clients(settings.clients_folder or Path())[0], client]
 
+    async def fetch() -> Summary:
+        if house.fetcher is None:
+            return Summary()
+        async with house.settling:
+            return await house.fetcher.run(now=clock.now())
+
     def inbox() -> Summary:
         accounts = {settings.factor_account, *(one.settings.factor_account for one in everybody())} - {""}
         return settlement_inbox.run(
@@ -60,6 +66,7 @@ def settlement_steps(house: House, client: ClientFile) -> dict[str, Step]:
             await book.aclose()
 
     return {
+        "settlement_fetch": fetch,
         "settlement_inbox": lambda: beside(inbox),
         "settlement_matching": lambda: beside(matching),
         "settlement_vouchers": lambda: beside(lambda: book_all(now=clock.now(), client=client.name, plan=plan, db=db)),

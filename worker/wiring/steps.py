@@ -22,10 +22,13 @@ def steps_of(house: House, client: ClientFile, erp: Erp) -> dict[str, Step]:
         email_channel=Channel.EMAIL_LINK if own.email_channel == "link" else Channel.EMAIL_PDF,
         print_only_address=own.print_only_address,
         unopened_days=own.unopened_days,
+        efaktura=own.efaktura == "on",
+        issuer=own.organisation_number,
+        efaktura_tenant=own.efaktura_tenant or own.access_point_tenant,
     )
     sending = _delivery_config(house.settings, client)
     reach = routing.RememberedReach(lookup=house.lookup, db=db, clock=clock)
-    carriers = delivery.Carriers(house.access_point, house.mail_server, house.print_house, reach)
+    carriers = delivery.Carriers(house.access_point, house.mail_server, house.print_house, reach, house.consumers)
     stamper = stamping_config(house.settings, client)
     ledger = FolderFactorLedger(house.settings.ledger_folder)
     return {
@@ -54,7 +57,9 @@ def steps_of(house: House, client: ClientFile, erp: Erp) -> dict[str, Step]:
             documents=documents,
             ledger=ledger,
         ),
-        "routing": lambda: routing.run(now=clock.now(), client=name, rules=rules, db=db, reach=reach),
+        "routing": lambda: routing.run(
+            now=clock.now(), client=name, rules=rules, db=db, reach=reach, consumers=house.consumers
+        ),
         "delivery": lambda: delivery.run(
             clock=clock, client=name, config=sending, db=db, documents=documents, carriers=carriers, halt=house.halt
         ),
@@ -125,4 +130,7 @@ def _delivery_config(settings: WorkerSettings, client: ClientFile) -> delivery.D
         letter_colour=own.letter_colour,
         letter_duplex=own.letter_duplex,
         access_point_tenant=own.access_point_tenant,
+        efaktura=own.efaktura == "on",
+        efaktura_tenant=own.efaktura_tenant or own.access_point_tenant,
+        issuer=own.organisation_number,
     )
