@@ -32,7 +32,7 @@ _FINISHED = frozenset({"sent", "permanently_failed", "rejected"})
 
 
 @dataclass(frozen=True, slots=True)
-class _Ids:
+class Ids:
     """The identifiers of a submission, without their schemes."""
 
     sender: str
@@ -59,18 +59,18 @@ class AccessPoint:
             return _bad("The path must be submit/{senderID}/{receiverID}/{docTypeID}/{processID}/{C1}.")
         sender, receiver, document_type, process = (_without_scheme(part) for part in parts[3:7])
         # Participant identifiers are compared without regard to case (Peppol policy for identifiers).
-        ids = _Ids(sender.lower(), receiver.lower(), document_type, process)
+        ids = Ids(sender.lower(), receiver.lower(), document_type, process)
         key = request.query_params.get("sbdhInstanceID") or str(uuid.uuid4())
         if not re.fullmatch(r"[A-Za-z0-9-]{1,100}", key):
             return _bad("The SBDH instance identifier is not valid.")
         if not re.fullmatch(r"[A-Z]{2}", parts[7]):
             return _bad("The C1 country code is not valid.")
         content = await request.body()
-        stated = _ids_in(content)
+        stated = ids_in(content)
         if stated is None:
             return _bad("The payload is not a UBL invoice or credit note.")
         if stated != ids:
-            wrong = [name for name in _Ids.__slots__ if getattr(stated, name) != getattr(ids, name)]
+            wrong = [name for name in Ids.__slots__ if getattr(stated, name) != getattr(ids, name)]
             return _bad(f"The path does not fit the document: {', '.join(wrong)}.")
         number = ids.receiver.rpartition(":")[2]
         before = await self._trouble_before(number, key, request)
@@ -110,6 +110,8 @@ class AccessPoint:
             return Response(status_code=401)
         if number == magic.AP_500_ONCE and self._world.first_time(f"submit {key}"):
             return PlainTextResponse("Internal Server Error", status_code=500)
+        if number == magic.HOSTED_429_ONCE and self._world.first_time(f"submit {key}"):
+            return Response(status_code=429, headers={"Retry-After": "1"})
         if number == magic.AP_503_ONCE and self._world.first_time(f"submit {key}"):
             return Response(status_code=503, headers={"Retry-After": "1"})
         if number == magic.AP_TIMEOUT_BEFORE_ACCEPT and self._world.first_time(f"submit {key}"):
@@ -117,7 +119,7 @@ class AccessPoint:
             return Response(status_code=504)
         return None
 
-    def _keep(self, ids: _Ids, key: str, content: bytes, custom1: str | None, number: str) -> None:
+    def _keep(self, ids: Ids, key: str, content: bytes, custom1: str | None, number: str) -> None:
         earlier = sum(row.key == key for row in self._world.ehf_submissions)
         name = f"{key}.xml" if not earlier else f"{key}.{earlier + 1}.xml"
         (self._folder / name).write_bytes(content)
@@ -136,7 +138,7 @@ class AccessPoint:
             )
         )
 
-    def _report(self, ids: _Ids, key: str, number: str) -> Response:
+    def _report(self, ids: Ids, key: str, number: str) -> Response:
         """The sending report: 200, or 422 where the sending or a later step failed."""
         went_out = number not in (magic.AP_422_FAILS_FOR_GOOD, magic.AP_422_THEN_SENT, magic.AP_REJECTED)
         all_well = went_out and number not in (magic.AP_422_BUT_SENT, magic.AP_UNKNOWN_WORD)
@@ -185,7 +187,7 @@ def _without_scheme(identifier: str) -> str:
     return identifier
 
 
-def _ids_in(content: bytes) -> _Ids | None:
+def ids_in(content: bytes) -> Ids | None:
     """What the document says of itself; None when it is not a UBL invoice or credit note with both endpoints."""
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
@@ -200,7 +202,7 @@ def _ids_in(content: bytes) -> _Ids | None:
     if sender is None or receiver is None:
         return None
     customization = root.findtext(f"{_CBC}CustomizationID") or ""
-    return _Ids(
+    return Ids(
         sender=f"{sender.get('schemeID')}:{(sender.text or '').strip()}".lower(),
         receiver=f"{receiver.get('schemeID')}:{(receiver.text or '').strip()}".lower(),
         document_type=f"{name.namespace}::{name.localname}##{customization}::2.1",
@@ -225,10 +227,17 @@ def _status_json(row: EhfSubmission, *, submits: int) -> dict[str, Any]:
         "reportingStatus": "reported" if row.state == "sent" else "pending",
         "nextRetryDT": _iso(row.received_at + timedelta(minutes=3)) if row.state == "failed" else None,
         "errorDetails": None if row.state == "sent" else "The receiving access point could not be reached.",
-        "mlsStatus": None,
+        "mlsStatus": _mls_status(row),
         "custom1": row.custom1,
     }
     return {name: value for name, value in told.items() if value is not None}
+
+
+def _mls_status(row: EhfSubmission) -> str | None:
+    """None: nothing is known of it, as with receivers that do not send MLS."""
+    words = {magic.EHF_TURNED_DOWN: "received_re", magic.EHF_PASSED_ON: "received_ap"}
+    word = words.get(row.receiver.rpartition(":")[2])
+    return "pending" if word and row.polls == 0 else word
 
 
 def _bad(words: str) -> Response:

@@ -36,11 +36,16 @@ AP_UNKNOWN_WORD = "399000211"  # 422 though sent; status: a word that is in no l
 AP_REJECTED = "399000238"  # 422; status: rejected
 AP_STATUS_500_ONCE = "399000246"  # taken and sent; the first status call after it answers 500
 
-# --- Hosted access points (Maventa): what phoss-ap does not do ---------------------------------------
+# --- Hosted access points (Maventa, Storecove): what phoss-ap does not do ---------------------------------------
 
 HOSTED_429_ONCE = "399000319"  # 429 with Retry-After: 1 and nothing taken; the next is fine
 HOSTED_RECEIPT_LATER = "399000327"  # waiting at the first status call, sent at the second, then delivered
 HOSTED_REFUSED_LATER = "399000335"  # sent at the first status call, then turned down for good
+
+# --- Any access point: what the receiver says after the receipt --------------------------------------
+
+EHF_TURNED_DOWN = "399000351"  # sent; a look later MLS says RE (phoss-ap), or the debtor rejects it (Storecove)
+EHF_PASSED_ON = "399000378"  # sent; a look later MLS says AP (phoss-ap), or the debtor accepts it (Storecove)
 
 SMP_MAGIC = frozenset(
     {
@@ -73,7 +78,7 @@ ACCESS_POINT_MAGIC = frozenset(
     }
 )
 
-HOSTED_MAGIC = frozenset({HOSTED_429_ONCE, HOSTED_RECEIPT_LATER, HOSTED_REFUSED_LATER})
+HOSTED_MAGIC = frozenset({HOSTED_429_ONCE, HOSTED_RECEIPT_LATER, HOSTED_REFUSED_LATER, EHF_TURNED_DOWN, EHF_PASSED_ON})
 
 # States of a document at the access point, one a status call, the last one stays. Others: sent at once.
 ACCESS_POINT_PLANS: dict[str, tuple[str, ...]] = {

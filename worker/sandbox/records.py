@@ -214,6 +214,20 @@ class EhfSubmission:
         return self.plan[-1]
 
 
+@dataclass(slots=True, kw_only=True)
+class StorecoveNews:
+    """A piece of news in Storecove's queue about the submission `about` with our `key`."""
+
+    guid: str
+    about: str
+    key: str
+    receiver: str
+    word: str
+    body: str
+    delay: int = 0
+    deleted: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
     """A message the mail server took. The envelope is kept here, never written into the message."""
