@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from worker.model.bounce import MailReport, ReportKind, Waits
 from worker.model.channel import Channel
 from worker.model.journey import DeliveryEvent, DeliveryState
-from worker.store import moves
+from worker.store import moves, story
 from worker.store.database import Database
 from worker.store.deliveries import no_longer_unknown
 from worker.store.rows import BounceRow, DeliveryRow
@@ -189,7 +189,7 @@ def _refuse(tx: Connection, delivery: DeliveryRow, reason: str, *, now: datetime
 
 def _tell(tx: Connection, report: MailReport, mail: SentMail, *, now: datetime) -> None:
     what = f"bounce_{report.kind}"
-    moves.add_event(tx, mail.invoice_id, what, now=now, delivery_id=mail.delivery_id, detail=_words(report)[:300])
+    story.add_event(tx, mail.invoice_id, what, now=now, delivery_id=mail.delivery_id, detail=_words(report)[:300])
 
 
 def _add(

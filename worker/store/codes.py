@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
 from worker.model.journey import DeliveryEvent, DeliveryState, JourneyState
-from worker.store import moves
+from worker.store import moves, story
 from worker.store.attempts import add_attempt
 from worker.store.claiming import LEASE
 from worker.store.database import Database
@@ -204,12 +204,12 @@ def record(
             vendor_reference=errand.key,
             answer=answer,
         )
-        moves.add_event(
-            tx, errand.invoice_id, f"code_{state}", now=now, delivery_id=errand.delivery_id, detail=answer[:300]
-        )
         if state in ("sent", "unknown"):
             mac = tx.execute(select(code_requests.c.code_mac).where(code_requests.c.id == errand.id)).scalar_one()
             _let_in(tx, errand.link_id, mac)
+        story.add_event(
+            tx, errand.invoice_id, f"code_{state}", now=now, delivery_id=errand.delivery_id, detail=answer[:300]
+        )
         if delivery is not None and delivery.state in (DeliveryState.HANDED_OVER, DeliveryState.EXPIRED):
             moves.move_delivery(
                 tx,
