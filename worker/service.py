@@ -26,7 +26,7 @@ from worker.store.links import StoreLinkBook
 from worker.support.clock import OSLO, Clock, SystemClock, is_bank_day, oslo_date
 from worker.support.log import get_logger
 from worker.support.summary import Summary
-from worker.wiring import House, booking_plan, build_house, check_tenant, stamping_config
+from worker.wiring import House, booking_plan, build_house, check_efaktura, check_tenant, stamping_config
 
 DRAIN_SECONDS = 50.0  # inside a container's usual 60 s grace
 CANCEL_SECONDS = 2.0
@@ -48,6 +48,7 @@ def load_all_clients(settings: WorkerSettings) -> tuple[list[ClientFile], list[S
             stamping_config(settings, client)
             booking_plan(settings, client)
             check_tenant(settings, client)
+            check_efaktura(settings, client)
         except (ValueError, OSError) as error:
             what = str(error) if isinstance(error, ValueError) else "LOGO_FILE cannot be read"
             bad.append(SettingsError(f"{client.name}.env", [what]))
