@@ -38,9 +38,10 @@ from worker.intake.rules import Arrival, first_stop, remarks
 from worker.model.document import Document, Kind
 from worker.model.ehf import read_document
 from worker.model.party import DebtorCard, PostalAddress
-from worker.stamping.pdf import PaperConfig, draw, lettering
+from worker.stamping.pdf import PaperConfig, draw
 from worker.stamping.proof import prove
 from worker.stamping.ubl import stamp
+from worker.support.pdf import lettering
 
 SIZES = (1, 10, 100, 1000)
 PAPER = PaperConfig(

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from worker.model.document import Document, Kind
-from worker.stamping.pdf import lettering
 from worker.stamping.pdf.config import PaperConfig
 from worker.stamping.pdf.head import closing_sum
-from worker.stamping.pdf.lettering import Style
-from worker.stamping.pdf.sheet import (
+from worker.stamping.pdf.table import allowance_name
+from worker.stamping.pdf.texts import Label, Texts, account, iban
+from worker.support.pdf import lettering
+from worker.support.pdf.lettering import Style
+from worker.support.pdf.sheet import (
     BODY,
     BODY_BOLD,
     BOTTOM,
@@ -25,8 +27,6 @@ from worker.stamping.pdf.sheet import (
     Row,
     Sheet,
 )
-from worker.stamping.pdf.table import allowance_name
-from worker.stamping.pdf.texts import Label, Texts, account, iban
 
 _VAT_WIDE = 84.0
 _SUMS_LEFT = 114.0

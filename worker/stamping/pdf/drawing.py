@@ -13,12 +13,13 @@ from reportlab.lib.utils import ImageReader
 
 from worker.model.document import Document, Kind
 from worker.model.party import digits
-from worker.stamping.pdf import head, lettering
+from worker.stamping.pdf import head
 from worker.stamping.pdf.closing import closing
 from worker.stamping.pdf.config import DrawnPdf, PaperConfig, PdfError, PdfMismatch
-from worker.stamping.pdf.sheet import FOOTER, LEFT, RIGHT, SMALL, Palette, Sheet
 from worker.stamping.pdf.table import LineTable
 from worker.stamping.pdf.texts import Label, Texts
+from worker.support.pdf import lettering
+from worker.support.pdf.sheet import FOOTER, LEFT, RIGHT, SMALL, Palette, Sheet
 
 _LANGUAGE_TAG = {"nb": "nb-NO", "en": "en"}
 _LOGO_BYTES, _LOGO_PIXELS = 5_000_000, 16_000_000

@@ -10,11 +10,12 @@ from reportlab.lib.utils import ImageReader
 
 from worker.model.document import Document, DocumentParty, Kind
 from worker.model.party import PostalAddress, digits
-from worker.stamping.pdf import lettering
 from worker.stamping.pdf.config import PaperConfig, PdfError
 from worker.stamping.pdf.countries import country_name
-from worker.stamping.pdf.lettering import POINT, Style
-from worker.stamping.pdf.sheet import (
+from worker.stamping.pdf.texts import NBSP, Label, Texts, account
+from worker.support.pdf import lettering
+from worker.support.pdf.lettering import POINT, Style
+from worker.support.pdf.sheet import (
     BODY,
     BODY_BOLD,
     BOTTOM,
@@ -26,7 +27,6 @@ from worker.stamping.pdf.sheet import (
     Row,
     Sheet,
 )
-from worker.stamping.pdf.texts import NBSP, Label, Texts, account
 
 WINDOW_TOP, WINDOW_HEIGHT, WINDOW_WIDTH = 45.0, 20.0, 80.0
 RETURN_BASELINE = 43.0

@@ -19,11 +19,11 @@ from reportlab.pdfgen.canvas import Canvas
 from worker.model.document import Document, DocumentLine, DocumentParty, Kind, PaymentTarget, VatSubtotal
 from worker.model.ehf import CUSTOMIZATION_ID, PROFILE_ID
 from worker.model.party import PostalAddress
-from worker.stamping.pdf import lettering
 from worker.stamping.pdf.config import DrawnPdf, PaperConfig
 from worker.stamping.pdf.drawing import draw
-from worker.stamping.pdf.lettering import POINT, Style
-from worker.stamping.pdf.sheet import PAGE_HEIGHT, PAGE_WIDTH
+from worker.support.pdf import lettering
+from worker.support.pdf.lettering import POINT, Style
+from worker.support.pdf.sheet import PAGE_HEIGHT, PAGE_WIDTH
 
 FOLD = 148.5  # mm from the top: A4 folded once
 MARGIN = 10.0

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from worker.model.document import AllowanceOrCharge, Document, DocumentLine
-from worker.stamping.pdf import lettering
-from worker.stamping.pdf.lettering import Style
-from worker.stamping.pdf.sheet import (
+from worker.stamping.pdf.texts import Label, Texts
+from worker.stamping.pdf.units import unit
+from worker.support.pdf import lettering
+from worker.support.pdf.lettering import Style
+from worker.support.pdf.sheet import (
     BODY,
     BOTTOM,
     LABEL,
@@ -22,8 +24,6 @@ from worker.stamping.pdf.sheet import (
     Row,
     Sheet,
 )
-from worker.stamping.pdf.texts import Label, Texts
-from worker.stamping.pdf.units import unit
 
 _HEAD_HEIGHT = 6.4
 _CARRY_HEIGHT = 6.0

@@ -22,7 +22,7 @@ _FILES = {
     BOLD: "LiberationSans-Bold.ttf",
     FALLBACK: "DejaVuSans.ttf",
 }
-_FOLDER = Path(__file__).parent.parent / "fonts"
+_FOLDER = Path(__file__).parent / "fonts"
 
 POINT = 25.4 / 72  # mm
 REPLACEMENT = "\ufffd"  # what a letter no font has becomes: seen, not lost

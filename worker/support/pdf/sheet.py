@@ -15,8 +15,8 @@ from reportlab.lib.colors import Color, HexColor
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
-from worker.stamping.pdf import lettering
-from worker.stamping.pdf.lettering import POINT, Style
+from worker.support.pdf import lettering
+from worker.support.pdf.lettering import POINT, Style
 
 PAGE_WIDTH, PAGE_HEIGHT = 210.0, 297.0
 LEFT, RIGHT = 20.0, 190.0  # the zone x 0-15 mm belongs to the print house's machines
