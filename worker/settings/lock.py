@@ -9,9 +9,12 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from worker.settings.worker import WorkerSettings
 
-LIVE_HOSTS = {"api.poweroffice.net", "goapi.poweroffice.net"}
+LIVE_HOSTS = {"api.poweroffice.net", "goapi.poweroffice.net", "ax.maventa.com"}
+MAVENTA_STAGE = "ax-stage.maventa.com"
 LIVE_ZONE = "participant.sml.prod.tech.peppol.org"
 LOCAL = {"localhost", "127.0.0.1", "::1"}
+# An access point, a mail server and an object store of one's own may well run on this machine, also in production.
+_OFTEN_BESIDE_US = {"ACCESS_POINT_URL", "SMTP_HOST", "DOCUMENT_STORE_ENDPOINT"}
 
 
 def faults(settings: WorkerSettings) -> list[str]:
@@ -21,17 +24,24 @@ def faults(settings: WorkerSettings) -> list[str]:
         "POWEROFFICE_URL": urlsplit(settings.poweroffice_url).hostname or "",
         "POWEROFFICE_V2_URL": urlsplit(settings.poweroffice_v2_url).hostname or "",
         "ACCESS_POINT_URL": urlsplit(settings.access_point_url).hostname or "",
+        "MAVENTA_URL": urlsplit(settings.maventa_url).hostname or "",
+        "STORECOVE_URL": urlsplit(_storecove(settings)).hostname or "",
         "PORTAL_URL": urlsplit(settings.portal_url).hostname or "",
+        "DOCUMENT_STORE_ENDPOINT": urlsplit(settings.document_store_endpoint).hostname or "",
         "SMTP_HOST": settings.smtp_host,
         "SFTP_HOST": settings.sftp_host if settings.print_house == "sftp" else "",
         "INBOX_SFTP_HOST": settings.inbox_sftp_host if settings.inbox == "sftp" else "",
     }
     if settings.environment == "demo":
         found += [f"ENVIRONMENT=demo allows only this machine: {k}" for k, h in hosts.items() if h and h not in LOCAL]
+        if settings.document_store.startswith("s3://") and not settings.document_store_endpoint:
+            found.append("ENVIRONMENT=demo allows only this machine: DOCUMENT_STORE")
         if not (settings.peppol_smp_override and settings.peppol_dns_server):
             found.append("ENVIRONMENT=demo needs PEPPOL_DNS_SERVER and PEPPOL_SMP_OVERRIDE on this machine")
     if settings.environment == "test":
         found += [f"ENVIRONMENT=test refuses the live host in {k}" for k, h in hosts.items() if h in LIVE_HOSTS]
+        if hosts["STORECOVE_URL"] not in ("", *LOCAL) and settings.storecove_account == "live":
+            found.append("ENVIRONMENT=test needs STORECOVE_ACCOUNT=sandbox: both kinds have the same address")
         if settings.peppol_zone == LIVE_ZONE and not settings.peppol_dns_server:
             found.append("ENVIRONMENT=test refuses the live PEPPOL_ZONE")
     if settings.environment == "production":
@@ -42,9 +52,20 @@ def faults(settings: WorkerSettings) -> list[str]:
 def _production(settings: WorkerSettings, hosts: Mapping[str, str]) -> list[str]:
     found = [
         f"ENVIRONMENT=production refuses a sandbox on this machine in {key}"
-        for key in ("POWEROFFICE_URL", "POWEROFFICE_V2_URL", "PORTAL_URL", "SFTP_HOST", "INBOX_SFTP_HOST")
+        for key in (
+            "POWEROFFICE_URL",
+            "POWEROFFICE_V2_URL",
+            "MAVENTA_URL",
+            "PORTAL_URL",
+            "SFTP_HOST",
+            "INBOX_SFTP_HOST",
+        )
         if hosts[key] in LOCAL
     ]
+    if hosts["MAVENTA_URL"] == MAVENTA_STAGE:
+        found.append("ENVIRONMENT=production refuses Maventa's test environment in MAVENTA_URL")
+    if _storecove(settings) and settings.storecove_account == "sandbox":
+        found.append("ENVIRONMENT=production refuses STORECOVE_ACCOUNT=sandbox")
     if settings.peppol_smp_override:
         found.append("ENVIRONMENT=production refuses PEPPOL_SMP_OVERRIDE")
     if settings.peppol_zone != LIVE_ZONE:
@@ -54,6 +75,8 @@ def _production(settings: WorkerSettings, hosts: Mapping[str, str]) -> list[str]
         for key, url in (
             ("POWEROFFICE_URL", settings.poweroffice_url),
             ("POWEROFFICE_V2_URL", settings.poweroffice_v2_url or "https://"),
+            ("MAVENTA_URL", settings.maventa_url or "https://"),
+            ("STORECOVE_URL", _storecove(settings) or "https://"),
             ("PORTAL_URL", settings.portal_url),
         )
         if not url.startswith("https://")
@@ -61,3 +84,8 @@ def _production(settings: WorkerSettings, hosts: Mapping[str, str]) -> list[str]
     if settings.smtp_security == "none" and settings.smtp_host not in LOCAL:
         found.append("ENVIRONMENT=production needs SMTP_SECURITY=starttls or tls to another machine")
     return found
+
+
+def _storecove(settings: WorkerSettings) -> str:
+    """Its address when it is used: the default names the live host."""
+    return settings.storecove_url if settings.access_point == "storecove" else ""

@@ -60,13 +60,21 @@ class WorkerSettings(EnvFileSettings):
     peppol_dns_server: str = ""
     peppol_smp_override: str = ""
 
-    access_point: Literal["phoss_ap", "folder"] = "phoss_ap"
+    access_point: Literal["phoss_ap", "folder", "maventa", "storecove"] = "phoss_ap"
     access_point_url: str = ""
     access_point_token: SecretStr = SecretStr("")
     access_point_folder: Path = Path("var/access-point")
     access_point_timeout_seconds: float = Field(default=60, gt=0, le=300)
+    storecove_url: str = "https://api.storecove.com/api/v2"
+    storecove_api_key: SecretStr = SecretStr("")
+    storecove_account: Literal["live", "sandbox"] = "live"
 
-    efaktura_channel: Literal["off"] = "off"
+    efaktura_channel: Literal["off", "maventa"] = "off"
+
+    maventa_url: str = ""
+    maventa_user_key: SecretStr = SecretStr("")
+    maventa_vendor_key: SecretStr = SecretStr("")
+    maventa_scope: str = Field(default="lookup invoice:send", pattern=r"^[a-z:_ ]+$")
 
     smtp_host: str = Field(min_length=1)
     smtp_port: int = Field(default=587, ge=1, le=65535)
@@ -93,7 +101,25 @@ class WorkerSettings(EnvFileSettings):
     link_days: int = Field(default=90, ge=5, le=730)
     code_tries: int = Field(default=5, ge=1, le=20)
 
-    @field_validator("portal_url", "poweroffice_url", "poweroffice_v2_url", "access_point_url", "peppol_smp_override")
+    @field_validator("document_store")
+    @classmethod
+    def _folder_or_bucket(cls, value: str) -> str:
+        if not value or (
+            "://" in value and not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w./-]*)?", value)
+        ):
+            raise ValueError("must be a folder, or s3://bucket/prefix")
+        return value
+
+    @field_validator(
+        "document_store_endpoint",
+        "portal_url",
+        "maventa_url",
+        "storecove_url",
+        "poweroffice_url",
+        "poweroffice_v2_url",
+        "access_point_url",
+        "peppol_smp_override",
+    )
     @classmethod
     def _url(cls, value: str) -> str:
         if not value:
@@ -130,6 +156,37 @@ class WorkerSettings(EnvFileSettings):
             self.access_point_url and self.access_point_token.get_secret_value()
         ):
             faults.append("ACCESS_POINT=phoss_ap needs ACCESS_POINT_URL and ACCESS_POINT_TOKEN")
+        if self.access_point == "storecove" and not self.storecove_api_key.get_secret_value():
+            faults.append("ACCESS_POINT=storecove needs STORECOVE_API_KEY")
+        if bool(self.document_store_access_key_id) != bool(self.document_store_secret_access_key.get_secret_value()):
+            faults.append("DOCUMENT_STORE_ACCESS_KEY_ID and DOCUMENT_STORE_SECRET_ACCESS_KEY belong together")
+        if "maventa" in (self.access_point, self.efaktura_channel):
+            needed = {
+                "MAVENTA_URL": self.maventa_url,
+                "MAVENTA_USER_KEY": self.maventa_user_key.get_secret_value(),
+                "MAVENTA_VENDOR_KEY": self.maventa_vendor_key.get_secret_value(),
+            }
+            gaps = [key for key, value in needed.items() if not value]
+            if gaps:
+                faults.append(f"ACCESS_POINT or EFAKTURA_CHANNEL=maventa needs {', '.join(gaps)}")
+        if "maventa" in (self.access_point, self.efaktura_channel):
+            needed = {
+                "MAVENTA_URL": self.maventa_url,
+                "MAVENTA_USER_KEY": self.maventa_user_key.get_secret_value(),
+                "MAVENTA_VENDOR_KEY": self.maventa_vendor_key.get_secret_value(),
+            }
+            gaps = [key for key, value in needed.items() if not value]
+            if gaps:
+                faults.append(f"ACCESS_POINT or EFAKTURA_CHANNEL=maventa needs {', '.join(gaps)}")
+        if "maventa" in (self.access_point, self.efaktura_channel):
+            needed = {
+                "MAVENTA_URL": self.maventa_url,
+                "MAVENTA_USER_KEY": self.maventa_user_key.get_secret_value(),
+                "MAVENTA_VENDOR_KEY": self.maventa_vendor_key.get_secret_value(),
+            }
+            gaps = [key for key, value in needed.items() if not value]
+            if gaps:
+                faults.append(f"ACCESS_POINT or EFAKTURA_CHANNEL=maventa needs {', '.join(gaps)}")
         if self.smtp_user and self.smtp_security == "none":
             faults.append("SMTP_USER needs SMTP_SECURITY=starttls or tls: the password would go in the clear")
         for wanted, prefix, chosen in (("PRINT_HOUSE", "", self.print_house), ("INBOX", "INBOX_", self.inbox)):

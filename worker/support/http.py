@@ -117,7 +117,9 @@ class _Question:
         return client.build_request(
             self.method,
             target.copy_with(host=self.connect_to),
-            headers={**self.headers, "Host": target.netloc.decode("ascii")},
+            # Closed after use: the pool knows connections by address, and would give one whose certificate was checked for
+            # this host to another host at the same address.
+            headers={**self.headers, "Host": target.netloc.decode("ascii"), "Connection": "close"},
             content=self.content,
             extensions={"sni_hostname": target.raw_host.decode("ascii")},
         )

@@ -25,6 +25,7 @@ from worker.wiring.counterparties import (
     build_documents,
     build_lookup,
     build_mail_server,
+    build_maventa,
     build_print_house,
     build_rules,
 )
@@ -65,9 +66,10 @@ def build_house(settings: WorkerSettings, clock: Clock) -> House:
     exits = AsyncExitStack()
     db = Database(settings.database_url)
     exits.callback(db.close)
-    access_point = build_access_point(settings)
+    maventa = build_maventa(settings)
+    access_point = build_access_point(settings, maventa, db, clock)
     exits.push_async_callback(access_point.aclose)
-    consumers = build_consumers(settings)
+    consumers = build_consumers(settings, maventa)
     if consumers is not None:
         exits.push_async_callback(consumers.aclose)
     rules = build_rules(settings)

@@ -1,4 +1,4 @@
-"""Where document bytes are kept."""
+"""Where document bytes are kept. The S3 store is imported when chosen: its library is an extra."""
 
 from worker.adapters.document_store.folder import FolderDocumentStore
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
-from worker.ports import DocumentLost
+from worker.ports import DocumentLost, StoredDocument
 from worker.support import files
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -25,6 +28,7 @@ class FolderDocumentStore:
         sha256 = hashlib.sha256(content).hexdigest()
         path = self._path(sha256)
         if _read(path) == content:
+            os.utime(path)  # the sweep sees that it is wanted again
             return sha256
         files.make_folder(path.parent)
         files.replace(path, content, mode=_MODE)
@@ -40,6 +44,21 @@ class FolderDocumentStore:
         if hashlib.sha256(content).hexdigest() != sha256:
             raise DocumentLost(f"document {sha256}: its bytes no longer match their hash")
         return content
+
+    def documents(self) -> Iterator[StoredDocument]:
+        """Everything there that is named like a document and lies where it belongs. Raises OSError."""
+        for path in self._root.glob("??/??/*"):
+            if _SHA256.fullmatch(path.name) and path == self._path(path.name):
+                try:
+                    found = path.stat()
+                except FileNotFoundError:
+                    continue  # removed this very moment
+                yield StoredDocument(path.name, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
+
+    def remove(self, *, sha256: str) -> None:
+        """Gone when it returns; one that is not there is no error. Raises OSError."""
+        if _SHA256.fullmatch(sha256):
+            self._path(sha256).unlink(missing_ok=True)
 
     def _path(self, sha256: str) -> Path:
         return self._root / sha256[:2] / sha256[2:4] / sha256

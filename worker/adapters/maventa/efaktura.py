@@ -47,6 +47,6 @@ class MaventaConsumerChannel:
             wire.consumer_upload(invoice), tenant=invoice.tenant, key=invoice.key, peppol=False
         )
 
-    async def status(self, *, tenant: str, key: str, reference: str) -> Submission | None:
+    async def status(self, *, tenant: str, key: str) -> Submission | None:
         """See ports.ConsumerChannel."""
-        return await self._connection.find(tenant=tenant, key=key, peppol=False, reference=reference)
+        return await self._connection.find(tenant=tenant, key=key, peppol=False)
