@@ -7,137 +7,27 @@ import re
 import shutil
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import insert, select, update
 
+from tests.support.portal import CODE, KEY, NOTICE, NOW, PDF, WRONG, PortalHouse, Sent
 from worker.adapters.document_store import FolderDocumentStore
 from worker.model.document import Kind
-from worker.model.party import PostalAddress
+from worker.model.link import CodeAnswer, CodeRequest, LinkView
 from worker.portal import create_app
-from worker.sandbox.ehf_builder import BuilderLine, BuilderParty, build_ehf
 from worker.store import links as link_store
 from worker.store.database import Database, migrate
-from worker.store.tables import deliveries, events, invoices, links, portal_guards
+from worker.store.tables import deliveries, invoices, portal_guards
 from worker.support.clock import TurnedClock
-from worker.support.secrets import code_mac, hash_token, make_token
+from worker.support.secrets import make_token
 
 pytestmark = pytest.mark.anyio
 
-NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
-KEY = b"portal-test-key-0123456789abcdef"
-CODE, WRONG = "048213", "999999"
-PDF = b"%PDF-1.7\nthe invoice as the debtor gets it"
-NOTICE = "Kravet er overdratt til Nordfaktor Finans AS. Betal til konto 1503.20.80119."
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-
-
-@dataclass
-class Sent:
-    """One invoice with a link in somebody's inbox."""
-
-    token: str
-    invoice_id: int
-    delivery_id: int
-
-    @property
-    def door(self) -> str:
-        return f"/i/{self.token}"
-
-
-@dataclass
-class House:
-    db: Database
-    documents: FolderDocumentStore
-    root: Path
-    clock: TurnedClock
-    settings: dict[str, Any] = field(default_factory=dict[str, Any])
-
-    @asynccontextmanager
-    async def debtor(self, host: str = "203.0.113.7", **settings: Any) -> AsyncGenerator[httpx.AsyncClient]:
-        """A browser of its own. `settings` change how the portal is set up."""
-        public_url = settings.pop("public_url", "https://faktura.example")
-        app = create_app(
-            links=link_store.StoreLinkBook(self.db, tries=5),
-            documents=self.documents,
-            factor_name="Nordfaktor Finans AS",
-            public_url=public_url,
-            server_key=KEY,
-            clock=self.clock,
-            **settings,
-        )
-        transport = httpx.ASGITransport(app=app, client=(host, 40000))
-        async with httpx.AsyncClient(transport=transport, base_url=public_url) as client:
-            yield client
-
-    def send(
-        self, *, number: str = "10045", kind: Kind = Kind.INVOICE, language: str = "nb", state: str = "handed_over",
-        code: str = CODE, days: int = 90, is_credit: bool | None = None,
-    ) -> Sent:  # fmt: skip
-        xml = build_ehf(
-            kind=kind,
-            number=number,
-            issue_date=date(2026, 11, 20),
-            due_date=date(2026, 12, 4),
-            seller=BuilderParty("Nordlys <Elektro> & Bad AS", "974760673", PostalAddress("Gate 1", "", "0155", "OSLO")),
-            buyer=BuilderParty("Kari Hemmelig Nordmann", "", PostalAddress("Veien 1", "", "0155", "OSLO")),
-            lines=[BuilderLine("Bad", price=Decimal("10000.40"))],
-            note=NOTICE,
-            credited_number="10044" if kind is Kind.CREDIT_NOTE else "",
-        )
-        with self.db.begin() as tx:
-            invoice_id = tx.execute(
-                insert(invoices)
-                .values(
-                    client="nordlys", erp="poweroffice_go", erp_id=f"erp-{number}-{make_token()}", kind=kind.value,
-                    number=number, debtor_code="10001", state="delivering", erp_row={}, currency="NOK",
-                    payable_minor=1250050, issue_date=date(2026, 11, 20), due_date=date(2026, 12, 4),
-                    is_credit=kind is Kind.CREDIT_NOTE if is_credit is None else is_credit,
-                    stamped_sha256=self.documents.put(content=xml), pdf_sha256=self.documents.put(content=PDF),
-                    account="15032080119", kid="104210045000017", language=language, fetched_at=NOW, updated_at=NOW,
-                )
-                .returning(invoices.c.id)
-            ).scalar_one()  # fmt: skip
-            delivery_id = tx.execute(
-                insert(deliveries)
-                .values(
-                    invoice_id=invoice_id, number=1, channel="email_link", state=state, address="kari@hemmelig.example",
-                    reason="r", key=make_token(), due_at=NOW, handed_over_at=NOW, created_at=NOW,
-                )
-                .returning(deliveries.c.id)
-            ).scalar_one()  # fmt: skip
-        token = make_token()
-        token_hash = hash_token(token)
-        link_store.add(
-            self.db,
-            delivery_id=delivery_id,
-            token_hash=token_hash,
-            code_mac=code_mac(KEY, token_hash, code),
-            expires_at=self.clock.now() + timedelta(days=days),
-            now=self.clock.now(),
-        )
-        return Sent(token, invoice_id, delivery_id)
-
-    def delivery(self, sent: Sent) -> dict[str, Any]:
-        with self.db.begin() as tx:
-            return dict(tx.execute(select(deliveries).where(deliveries.c.id == sent.delivery_id)).mappings().one())
-
-    def link(self, sent: Sent) -> dict[str, Any]:
-        with self.db.begin() as tx:
-            return dict(tx.execute(select(links).where(links.c.delivery_id == sent.delivery_id)).mappings().one())
-
-    def everything(self) -> list[Any]:
-        with self.db.begin() as tx:
-            return [
-                [tuple(row) for row in tx.execute(select(table)).all()]
-                for table in (invoices, deliveries, events, links, portal_guards)
-            ]
 
 
 @pytest.fixture(scope="module")
@@ -151,10 +41,10 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def house(tmp_path: Path, empty_database: Path) -> Iterator[House]:
+def house(tmp_path: Path, empty_database: Path) -> Iterator[PortalHouse]:
     shutil.copy(empty_database, tmp_path / "worker.db")
     db = Database(f"sqlite:///{tmp_path / 'worker.db'}")
-    yield House(db, FolderDocumentStore(tmp_path / "documents"), tmp_path / "documents", TurnedClock(NOW))
+    yield PortalHouse(db, FolderDocumentStore(tmp_path / "documents"), tmp_path / "documents", TurnedClock(NOW))
     db.close()
 
 
@@ -167,7 +57,7 @@ def heading(response: httpx.Response) -> str:
 # --- the way in ------------------------------------------------------------------------------------
 
 
-async def test_link_then_code_then_invoice_then_pdf(house: House) -> None:
+async def test_link_then_code_then_invoice_then_pdf(house: PortalHouse) -> None:
     sent = house.send()
     async with house.debtor() as debtor:
         page = await debtor.get(sent.door)
@@ -179,27 +69,27 @@ async def test_link_then_code_then_invoice_then_pdf(house: House) -> None:
 
         answer = await debtor.post(sent.door, data={"code": CODE})
         assert answer.status_code == 303
-        assert answer.headers["location"] == f"{sent.door}/faktura?lang=nb"
+        assert answer.headers["location"] == f"{sent.page}?lang=nb"
         invoice = await debtor.get(answer.headers["location"])
         assert heading(invoice) == "Faktura 10045"
         for shown in ("12\u00a0500,50\u00a0kr", "4. desember 2026", "104210045000017", "1503.20.80119", NOTICE):
             assert shown in invoice.text
         assert "Kari" not in invoice.text
 
-        shown = await debtor.get(f"{sent.door}/faktura.pdf")
+        shown = await debtor.get(f"{sent.page}/faktura.pdf")
         assert (shown.status_code, shown.content) == (200, PDF)
         assert shown.headers["content-type"] == "application/pdf"
         assert shown.headers["content-disposition"].startswith('inline; filename="Faktura 10045.pdf"')
-        kept = await debtor.get(f"{sent.door}/faktura.pdf?download=1")
+        kept = await debtor.get(f"{sent.page}/faktura.pdf?download=1")
         assert kept.headers["content-disposition"].startswith("attachment;")
         again = await debtor.get(sent.door)
-        assert again.headers["location"] == f"{sent.door}/faktura?lang=nb"
+        assert again.headers["location"] == f"{sent.page}?lang=nb"
 
     assert (house.delivery(sent)["state"], house.delivery(sent)["opened_at"]) == ("opened", NOW)
     assert house.link(sent)["opened_at"] == NOW
 
 
-async def test_the_first_opening_stands(house: House) -> None:
+async def test_the_first_opening_stands(house: PortalHouse) -> None:
     sent = house.send()
     for hours in (0, 5):
         house.clock.turn(NOW + timedelta(hours=hours))
@@ -210,23 +100,25 @@ async def test_the_first_opening_stands(house: House) -> None:
 
 
 @pytest.mark.parametrize("typed", [CODE, " 048 213 ", "048-213", "０４８２１３"])
-async def test_a_code_may_be_pasted_with_blanks(house: House, typed: str) -> None:
+async def test_a_code_may_be_pasted_with_blanks(house: PortalHouse, typed: str) -> None:
     sent = house.send()
     async with house.debtor() as debtor:
         assert (await debtor.post(sent.door, data={"code": typed})).status_code == 303
 
 
-async def test_looking_changes_nothing(house: House) -> None:
+async def test_looking_changes_nothing(house: PortalHouse) -> None:
     sent = house.send()
     before = house.everything()
     async with house.debtor() as scanner:
         for method in ("GET", "HEAD", "OPTIONS", "PUT", "DELETE"):
-            for path in ("", "/faktura", "/faktura.pdf", f"?code={CODE}", f"/faktura?code={CODE}"):
+            for path in ("", "/kode", f"?code={CODE}", "?asked=1"):
                 await scanner.request(method, sent.door + path)
+            for path in ("", "/faktura.pdf", f"?code={CODE}"):
+                await scanner.request(method, sent.page + path)
     assert house.everything() == before
 
 
-async def test_opening_stops_a_letter_that_has_not_gone(house: House) -> None:
+async def test_opening_stops_a_letter_that_has_not_gone(house: PortalHouse) -> None:
     sent = house.send(state="expired")
     with house.db.begin() as tx:
         letter = tx.execute(
@@ -242,7 +134,7 @@ async def test_opening_stops_a_letter_that_has_not_gone(house: House) -> None:
     assert house.delivery(Sent("", sent.invoice_id, letter))["state"] == "stopped"
 
 
-async def test_an_opening_while_the_mail_is_still_being_sent_is_noted_afterwards(house: House) -> None:
+async def test_an_opening_while_the_mail_is_still_being_sent_is_noted_afterwards(house: PortalHouse) -> None:
     sent = house.send(state="sending")
     async with house.debtor() as debtor:
         assert (await debtor.post(sent.door, data={"code": CODE})).status_code == 303
@@ -258,7 +150,7 @@ async def test_an_opening_while_the_mail_is_still_being_sent_is_noted_afterwards
 # --- wrong codes -----------------------------------------------------------------------------------
 
 
-async def test_wrong_codes_are_counted_and_lock_the_link(house: House) -> None:
+async def test_wrong_codes_are_counted_and_lock_the_link(house: PortalHouse) -> None:
     sent = house.send()
     async with house.debtor() as debtor:
         for left in ("4 forsøk igjen", "3 forsøk igjen", "2 forsøk igjen", "ett forsøk igjen"):
@@ -272,12 +164,12 @@ async def test_wrong_codes_are_counted_and_lock_the_link(house: House) -> None:
         assert heading(locked) == "Lenken er låst"
         assert "set-cookie" not in locked.headers
         assert heading(await debtor.get(sent.door)) == "Lenken er låst"
-        assert heading(await debtor.get(f"{sent.door}/faktura.pdf")) == "Lenken er låst"
+        assert heading(await debtor.get(f"{sent.page}/faktura.pdf")) == "Skriv inn koden på nytt"
     assert house.delivery(sent)["state"] == "handed_over"
     assert house.link(sent)["locked_at"] == NOW
 
 
-async def test_tries_are_counted_across_browsers_and_a_right_one_sets_them_back(house: House) -> None:
+async def test_tries_are_counted_across_browsers_and_a_right_one_sets_them_back(house: PortalHouse) -> None:
     sent = house.send()
     for _ in range(4):
         async with house.debtor() as debtor:
@@ -289,7 +181,7 @@ async def test_tries_are_counted_across_browsers_and_a_right_one_sets_them_back(
 
 
 @pytest.mark.parametrize("typed", ["", "12345", "1234567", "abcdef", "12345٣", "0" * 90])
-async def test_what_is_no_code_is_not_counted(house: House, typed: str) -> None:
+async def test_what_is_no_code_is_not_counted(house: PortalHouse, typed: str) -> None:
     sent = house.send()
     async with house.debtor() as debtor:
         answer = await debtor.post(sent.door, data={"code": typed})
@@ -298,15 +190,15 @@ async def test_what_is_no_code_is_not_counted(house: House, typed: str) -> None:
     assert house.link(sent)["wrong_codes"] == 0
 
 
-async def test_a_code_opens_its_own_link_only(house: House) -> None:
+async def test_a_code_opens_its_own_link_only(house: PortalHouse) -> None:
     one, other = house.send(code="111111"), house.send(number="10046", code="222222")
     async with house.debtor() as debtor:
         assert (await debtor.post(other.door, data={"code": "111111"})).status_code == 403
         assert (await debtor.post(one.door, data={"code": "111111"})).status_code == 303
-        assert (await debtor.get(f"{other.door}/faktura.pdf")).status_code == 403
+        assert (await debtor.get(f"{other.page}/faktura.pdf")).status_code == 403
 
 
-async def test_many_wrong_codes_from_one_network_must_wait_whatever_the_link(house: House) -> None:
+async def test_many_wrong_codes_from_one_network_must_wait_whatever_the_link(house: PortalHouse) -> None:
     for _ in range(6):
         sent = house.send()
         async with house.debtor(host="203.0.113.9") as guesser:
@@ -325,7 +217,7 @@ async def test_many_wrong_codes_from_one_network_must_wait_whatever_the_link(hou
         assert (await neighbour.post(fresh.door, data={"code": CODE})).status_code == 303
 
 
-async def test_ipv6_callers_are_counted_by_48_and_no_address_is_stored(house: House) -> None:
+async def test_ipv6_callers_are_counted_by_48_and_no_address_is_stored(house: PortalHouse) -> None:
     sent = house.send()
     for host in ("2001:db8:1:2::3", "2001:db8:1:ffff::9", "2001:db8:2::1", "::ffff:203.0.113.7", "203.0.113.250"):
         async with house.debtor(host=host) as debtor:
@@ -337,10 +229,83 @@ async def test_ipv6_callers_are_counted_by_48_and_no_address_is_stored(house: Ho
     assert all(re.fullmatch(r"[0-9a-f]{64}", row["prefix"]) for row in rows)
 
 
+async def test_guessing_from_many_places_is_told_once_and_at_each_doubling(
+    house: PortalHouse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No place and no link sees more than a few of them."""
+    places = iter(range(1, 99))
+
+    async def guess(*, times: int) -> None:
+        for _ in range(times):
+            sent = house.send()
+            async with house.debtor(host=f"203.0.{next(places)}.7") as debtor:
+                await debtor.post(sent.door, data={"code": WRONG})
+
+    await guess(times=2)
+    for before in (98, 198, 298, 398):
+        with house.db.begin() as tx:
+            tx.execute(
+                update(portal_guards)
+                .where(portal_guards.c.prefix == link_store.EVERYWHERE, portal_guards.c.wrong_codes > 1)
+                .values(wrong_codes=before)
+            )
+        await guess(times=3)
+    told = [line for line in capsys.readouterr().out.splitlines() if "portal.codes_guessed" in line]
+    assert [re.findall(r"count=(\d+)", line) for line in told] == [["100"], ["200"], ["400"]]
+    house.clock.turn(NOW + timedelta(hours=1))
+    await guess(times=2)
+    assert "codes_guessed" not in capsys.readouterr().out, "another hour, another count"
+
+
+# --- a new code ------------------------------------------------------------------------------------
+
+
+async def test_a_new_code_is_asked_for_and_the_answer_never_tells_whether_it_is_sent(house: PortalHouse) -> None:
+    sent = house.send()
+    async with house.debtor() as debtor:
+        assert f'action="{sent.door}/kode?lang=nb"' in (await debtor.get(sent.door)).text
+        answers = [await debtor.post(f"{sent.door}/kode?lang=nb") for _ in range(2)]
+        house.clock.turn(NOW + timedelta(hours=1))
+        answers += [await debtor.post(f"{sent.door}/kode?lang=nb") for _ in range(30)]
+        assert {(answer.status_code, answer.headers["location"]) for answer in answers} == {
+            (303, f"{sent.door}?lang=nb&asked=1")
+        }
+        page = await debtor.get(answers[0].headers["location"])
+        assert 'role="status"' in page.text
+        assert "kari" not in page.text, "the address on file is nobody's business here"
+    [asked] = house.requests()
+    assert (asked["kind"], asked["state"]) == ("asked", "ready")
+    assert house.delivery(sent)["state"] == "handed_over"
+
+
+async def test_a_locked_link_may_ask_for_a_code_and_one_that_is_over_may_not(house: PortalHouse) -> None:
+    sent, over = house.send(), house.send(number="10046", days=1)
+    async with house.debtor() as debtor:
+        for _ in range(5):
+            await debtor.post(sent.door, data={"code": WRONG})
+        assert "Send ny kode" in (await debtor.get(sent.door)).text
+        asked = await debtor.post(f"{sent.door}/kode")
+        assert "på vei" not in asked.text
+        assert 'name="code"' in (await debtor.get(asked.headers["location"])).text
+        house.clock.turn(NOW + timedelta(days=2))
+        assert (await debtor.post(f"{over.door}/kode")).status_code == 410
+        assert (await debtor.post(f"/i/{make_token()}/kode")).status_code == 404
+    assert len(house.requests()) == 1
+
+
+async def test_asking_takes_a_post(house: PortalHouse) -> None:
+    sent = house.send()
+    async with house.debtor() as scanner:
+        for method in ("GET", "HEAD", "PUT"):
+            assert (await scanner.request(method, f"{sent.door}/kode")).status_code in (404, 405)
+        await scanner.get(f"{sent.door}?asked=1")
+    assert house.requests() == []
+
+
 # --- links that lead nowhere -----------------------------------------------------------------------
 
 
-async def test_unknown_addresses_all_look_the_same(house: House) -> None:
+async def test_unknown_addresses_all_look_the_same(house: PortalHouse) -> None:
     sent = house.send()
     paths = [f"/i/{make_token()}", f"/i/{sent.token[:-1]}", "/i/x", f"/i/{make_token()}/faktura.pdf", "/", "/admin",
              f"{sent.door}/", "/i/%00", "//evil.example/x"]  # fmt: skip
@@ -352,26 +317,124 @@ async def test_unknown_addresses_all_look_the_same(house: House) -> None:
     assert "evil" not in pages[0].text
 
 
-async def test_an_expired_link_is_gone(house: House) -> None:
+async def test_an_expired_link_is_gone(house: PortalHouse) -> None:
     sent = house.send(days=10)
     house.clock.turn(NOW + timedelta(days=10))
     async with house.debtor() as debtor:
         for answer in (await debtor.get(sent.door), await debtor.post(sent.door, data={"code": CODE})):
             assert answer.status_code == 410
-            assert heading(answer) == "Lenken gjelder ikke lenger"
+            assert heading(answer) == "Lenken er utløpt"
+            assert "Send ny kode" not in answer.text
 
 
-async def test_a_withdrawn_invoice_is_gone_also_for_who_is_inside(house: House) -> None:
+async def test_a_withdrawn_invoice_is_gone_also_for_who_is_inside(house: PortalHouse) -> None:
     sent = house.send()
     async with house.debtor() as debtor:
         await debtor.post(sent.door, data={"code": CODE})
         with house.db.begin() as tx:
             tx.execute(update(invoices).where(invoices.c.id == sent.invoice_id).values(state="withdrawn"))
-        assert (await debtor.get(f"{sent.door}/faktura.pdf")).status_code == 410
+        for path in (f"{sent.page}/faktura.pdf", sent.page, sent.door):
+            answer = await debtor.get(path)
+            assert answer.status_code == 410
+            assert heading(answer) == "Fakturaen er trukket tilbake"
+
+
+async def test_an_invoice_credited_whole_is_gone_and_one_credited_in_part_is_not(house: PortalHouse) -> None:
+    sent = house.send()
+    async with house.debtor() as debtor:
+        await debtor.post(sent.door, data={"code": CODE})
+        house.credited(sent, 1250049)
+        assert heading(await debtor.get(sent.page)) == "Faktura 10045"
+        house.credited(sent, 1)
+        for path in (sent.page, sent.door, f"{sent.page}/faktura.pdf"):
+            answer = await debtor.get(path)
+            assert answer.status_code == 410
+            assert heading(answer) == "Fakturaen er kreditert"
+        posted = await debtor.post(sent.door, data={"code": CODE})
+        assert heading(posted) == "Fakturaen er kreditert"
+
+
+async def test_what_is_paid_asks_for_no_money(house: PortalHouse) -> None:
+    sent = house.send()
+    async with house.debtor() as debtor:
+        await debtor.post(sent.door, data={"code": CODE})
+        house.paid(sent, 250000)
+        part = await debtor.get(sent.page)
+        for shown in (
+            "Gjenstår å betale",
+            "10\u00a0000,50\u00a0kr",
+            "Innbetalt",
+            "2\u00a0500,00\u00a0kr",
+            "1503.20.80119",
+        ):
+            assert shown in part.text
+        assert 'data-copy="10000,50"' in part.text
+        house.paid(sent, 1000050)
+        paid = await debtor.get(sent.page)
+        assert "Fakturaen er betalt. Du skal ikke betale noe mer." in paid.text
+        assert "12\u00a0500,50\u00a0kr" in paid.text
+        for absent in ("data-copy=", "1503.20.80119</span>", "104210045000017", "Å betale", "Gjenstår"):
+            assert absent not in paid.text
+        house.paid(sent, 100)
+        assert "Fakturaen er betalt." in (await debtor.get(sent.page)).text, "paid too much is paid"
+        assert (await debtor.get(f"{sent.page}/faktura.pdf")).content == PDF
+
+
+class CountingBook:
+    """A store that counts what it is asked, or is down."""
+
+    def __init__(self, *, down: bool = False) -> None:
+        self.asked = 0
+        self._down = down
+
+    def find(self, *, token_hash: str, now: datetime) -> LinkView | None:
+        self.asked += 1
+        if self._down:
+            raise OSError("no store at postgres.internal")
+        return None
+
+    def try_code(self, *, link_id: int, code_mac: str, caller: str, now: datetime) -> CodeAnswer:
+        raise AssertionError("there is no link to try")
+
+    def request_code(self, *, link_id: int, caller: str, now: datetime) -> CodeRequest:
+        raise AssertionError("there is no link to ask for")
+
+
+@asynccontextmanager
+async def browser_before(house: PortalHouse, book: CountingBook) -> AsyncGenerator[httpx.AsyncClient]:
+    app = create_app(
+        links=book, documents=house.documents, factor_name="F", public_url="https://f.example", server_key=KEY,
+        clock=house.clock,
+    )  # fmt: skip
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="https://f.example") as client:
+        yield client
+
+
+async def test_what_is_no_token_is_looked_up_like_one(house: PortalHouse) -> None:
+    """An answer that came sooner would tell a wrong token from one that is only unknown."""
+    for token in (make_token(), "x", "not.a.token", "æøå", "a" * 3000):
+        for method, path in (("GET", ""), ("POST", ""), ("POST", "/kode")):
+            book = CountingBook()
+            async with browser_before(house, book) as debtor:
+                answer = await debtor.request(method, f"/i/{token}{path}")
+            assert (answer.status_code, book.asked) == (404, 1)
+
+
+async def test_with_the_store_down_the_debtor_is_told_so(
+    house: PortalHouse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with browser_before(house, CountingBook(down=True)) as debtor:
+        for answer in (await debtor.get(f"/i/{make_token()}?lang=en"), await debtor.post(f"/i/{make_token()}?lang=en")):
+            assert answer.status_code == 503
+            assert heading(answer) == "Something went wrong on our side"
+            assert answer.headers["retry-after"] == "120"
+            assert answer.headers["cache-control"] == "no-store"
+            assert "postgres" not in answer.text
+    assert "postgres" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("lost", ["pdf_sha256", "stamped_sha256"])
-async def test_a_lost_document_is_our_fault_and_no_opening(house: House, lost: str) -> None:
+async def test_a_lost_document_is_our_fault_and_no_opening(house: PortalHouse, lost: str) -> None:
     sent = house.send()
     with house.db.begin() as tx:
         sha256 = tx.execute(select(invoices.c[lost])).scalar_one()
@@ -391,77 +454,97 @@ async def test_a_lost_document_is_our_fault_and_no_opening(house: House, lost: s
 # --- the session -----------------------------------------------------------------------------------
 
 
-async def test_the_session_is_short_and_for_this_link_only(house: House) -> None:
+async def test_the_session_is_short_and_for_this_link_only(house: PortalHouse) -> None:
     sent = house.send()
     async with house.debtor() as debtor:
         cookie = (await debtor.post(sent.door, data={"code": CODE})).headers["set-cookie"]
-        for part in ("HttpOnly", "SameSite=strict", "Secure", f"Path={sent.door}", "Max-Age=1800"):
+        assert cookie.startswith("__Host-invoice-")
+        for part in ("HttpOnly", "SameSite=strict", "Secure", "Path=/;", "Max-Age=1800"):
             assert part in cookie
+        assert sent.token not in cookie
         house.clock.turn(NOW + timedelta(minutes=29))
-        assert (await debtor.get(f"{sent.door}/faktura")).status_code == 200
+        assert (await debtor.get(sent.page)).status_code == 200
         house.clock.turn(NOW + timedelta(minutes=30))
-        over = await debtor.get(f"{sent.door}/faktura")
+        over = await debtor.get(sent.page)
         assert over.status_code == 403
         assert "på nytt" in over.text
-        assert (await debtor.get(f"{sent.door}/faktura.pdf")).content != PDF
+        assert (await debtor.get(f"{sent.page}/faktura.pdf")).content != PDF
 
 
-async def test_without_or_with_a_forged_cookie_there_is_no_invoice(house: House) -> None:
+async def test_without_or_with_a_forged_cookie_there_is_no_invoice(house: PortalHouse) -> None:
     sent, other = house.send(), house.send(number="10046")
     async with house.debtor() as debtor:
         await debtor.post(other.door, data={"code": CODE})
         others = next(iter(debtor.cookies.jar)).value or ""
-    ends, _, mac = others.partition(".")
-    forged = ["", "x", ".", others, f"{int(ends) + 9999}.{mac}", f"{ends}.{'0' * 64}", f"{ends}.", f"{'9' * 30}.{mac}"]
+        await debtor.post(sent.door, data={"code": CODE})
+        own = next(c.value or "" for c in debtor.cookies.jar if c.name.endswith(sent.page.rpartition("/")[2]))
+    ends, link, mac = own.split(".")
+    name = f"__Host-invoice-{sent.page.rpartition('/')[2]}"
+    forged = [
+        "", "x", ".", "..", others, f"{int(ends) + 9999}.{link}.{mac}", f"{ends}.{link}.{'0' * 64}", f"{ends}.{link}.",
+        f"{'9' * 30}.{link}.{mac}", f"{ends}.{others.split('.')[1]}.{mac}", f"{ends}.{link}.{others.split('.')[2]}",
+    ]  # fmt: skip
     async with house.debtor() as stranger:
         for value in forged:
-            for path in ("/faktura", "/faktura.pdf"):
-                answer = await stranger.get(sent.door + path, headers={"Cookie": f"invoice_session={value}"})
+            for path in ("", "/faktura.pdf"):
+                answer = await stranger.get(sent.page + path, headers={"Cookie": f"{name}={value}"})
                 assert answer.status_code == 403
                 assert "10045" not in answer.text
 
 
-async def test_a_locked_link_does_not_throw_out_who_is_inside(house: House) -> None:
+async def test_a_locked_link_does_not_throw_out_who_is_inside(house: PortalHouse) -> None:
     sent = house.send()
     async with house.debtor() as debtor, house.debtor(host="198.51.100.9") as guesser:
         await debtor.post(sent.door, data={"code": CODE})
         for _ in range(5):
             await guesser.post(sent.door, data={"code": WRONG})
-        assert (await debtor.get(f"{sent.door}/faktura.pdf")).content == PDF
+        assert (await debtor.get(f"{sent.page}/faktura.pdf")).content == PDF
 
 
 # --- what every answer carries ---------------------------------------------------------------------
 
 
-async def test_strict_headers_on_every_answer(house: House) -> None:
+async def test_strict_headers_on_every_answer(house: PortalHouse) -> None:
     sent = house.send()
     async with house.debtor() as debtor:
         answers = [
             await debtor.get(sent.door),
             await debtor.post(sent.door, data={"code": WRONG}),
             await debtor.post(sent.door, data={"code": CODE}),
-            await debtor.get(f"{sent.door}/faktura"),
+            await debtor.post(f"{sent.door}/kode"),
+            await debtor.get(f"/faktura/{'0' * 20}"),
             await debtor.get("/nowhere"),
             await debtor.put(sent.door),
             await debtor.get("/healthz"),
         ]
-        pdf, css = await debtor.get(f"{sent.door}/faktura.pdf"), await debtor.get("/portal.css")
+        invoice, pdf = await debtor.get(sent.page), await debtor.get(f"{sent.page}/faktura.pdf")
+        css, script = await debtor.get("/portal.css"), await debtor.get("/portal.js")
     for answer in answers:
         assert answer.headers["content-security-policy"] == (
             "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
         )
-    for answer in [*answers, pdf]:
+    assert invoice.headers["content-security-policy"] == (
+        "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'none'; frame-ancestors 'none'; "
+        "base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+    )
+    for answer in [*answers, invoice, pdf]:
         assert answer.headers["cache-control"] == "no-store"
-    for answer in [*answers, pdf, css]:
+    for answer in [*answers, invoice, pdf, css, script]:
         assert answer.headers["referrer-policy"] == "no-referrer"
         assert answer.headers["x-robots-tag"].startswith("noindex")
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["strict-transport-security"].startswith("max-age=")
         assert "default-src 'none'" in answer.headers["content-security-policy"]
+        assert answer.headers["x-frame-options"] == "DENY"
+        assert answer.headers["cross-origin-opener-policy"] == "same-origin"
+        assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+        assert "camera=()" in answer.headers["permissions-policy"]
+        assert "server" not in answer.headers
+    assert script.headers["content-type"].startswith("text/javascript")
     assert css.headers["content-type"].startswith("text/css")
 
 
-async def test_plain_http_has_neither_hsts_nor_secure_and_a_path_is_put_before_every_link(house: House) -> None:
+async def test_plain_http_has_neither_hsts_nor_secure_and_a_path_is_put_before_every_link(house: PortalHouse) -> None:
     sent = house.send()
     async with house.debtor(public_url="http://localhost:8080/faktura") as debtor:
         page = await debtor.get(f"http://localhost:8080{sent.door}")
@@ -469,27 +552,31 @@ async def test_plain_http_has_neither_hsts_nor_secure_and_a_path_is_put_before_e
         assert f'action="/faktura{sent.door}?lang=nb"' in page.text
         assert 'href="/faktura/portal.css?v=' in page.text
         answer = await debtor.post(f"http://localhost:8080{sent.door}", data={"code": CODE})
-        assert answer.headers["location"].startswith(f"/faktura{sent.door}/faktura")
-        assert f"Path=/faktura{sent.door};" in answer.headers["set-cookie"]
+        assert answer.headers["location"] == f"/faktura{sent.page}?lang=nb"
+        assert answer.headers["set-cookie"].startswith("invoice-")
+        assert "Path=/faktura;" in answer.headers["set-cookie"]
         assert "Secure" not in answer.headers["set-cookie"]
 
 
-async def test_pages_load_nothing_from_elsewhere_and_need_no_script(house: House) -> None:
+async def test_pages_load_nothing_from_elsewhere_and_one_script_of_ours_at_most(house: PortalHouse) -> None:
     sent = house.send()
     async with house.debtor() as debtor:
         pages = [await debtor.get(sent.door), await debtor.get("/nowhere")]
         await debtor.post(sent.door, data={"code": CODE})
-        pages.append(await debtor.get(f"{sent.door}/faktura"))
-        css = await debtor.get("/portal.css")
-    for page in pages:
-        assert not re.search(r"<script|style=|onclick|https?://|<img|<iframe", page.text, re.IGNORECASE)
-        assert page.text.count("<h1>") == 1
-        assert "<title>" in page.text
-    assert "url(" not in css.text
-    assert "@import" not in css.text
+        invoice = await debtor.get(sent.page)
+        css, script = await debtor.get("/portal.css"), await debtor.get("/portal.js")
+    own = re.compile(r'<script src="/portal\.js\?v=[0-9a-f]{10}" defer></script>')
+    assert len(own.findall(invoice.text)) == 1
+    for text in (*(page.text for page in pages), own.sub("", invoice.text)):
+        assert not re.search(r"<script|style=|\son\w+=|https?://|<img|<iframe", text, re.IGNORECASE)
+        assert text.count("<h1>") == 1
+        assert "<title>" in text
+    assert sent.token not in invoice.text, "nothing behind the code leads back to the link"
+    for text in (css.text, script.text):
+        assert not re.search(r"url\(|@import|https?:|fetch|XMLHttp|innerHTML|cookie|localStorage", text)
 
 
-async def test_a_body_larger_than_any_form_is_refused_unread(house: House) -> None:
+async def test_a_body_larger_than_any_form_is_refused_unread(house: PortalHouse) -> None:
     sent = house.send()
 
     async def endless() -> AsyncIterator[bytes]:
@@ -506,7 +593,7 @@ async def test_a_body_larger_than_any_form_is_refused_unread(house: House) -> No
     assert house.link(sent)["wrong_codes"] == 0
 
 
-async def test_healthz(house: House) -> None:
+async def test_healthz(house: PortalHouse) -> None:
     async with house.debtor() as debtor:
         answer = await debtor.get("/healthz")
     assert (answer.status_code, answer.text) == (200, "ok")
@@ -515,7 +602,7 @@ async def test_healthz(house: House) -> None:
 # --- language and kind -----------------------------------------------------------------------------
 
 
-async def test_the_links_language_and_the_switch(house: House) -> None:
+async def test_the_links_language_and_the_switch(house: PortalHouse) -> None:
     sent = house.send(language="en")
     async with house.debtor() as debtor:
         page = await debtor.get(sent.door)
@@ -527,21 +614,21 @@ async def test_the_links_language_and_the_switch(house: House) -> None:
         assert f'action="{sent.door}?lang=nb"' in norwegian.text
         answer = await debtor.post(f"{sent.door}?lang=nb", data={"code": CODE})
         assert "Å betale" in (await debtor.get(answer.headers["location"])).text
-        english = await debtor.get(f"{sent.door}/faktura?lang=en")
+        english = await debtor.get(f"{sent.page}?lang=en")
         assert "NOK\u00a012,500.50" in english.text
         assert "4 December 2026" in english.text
-        strange = await debtor.get(f"{sent.door}/faktura?lang=%22%3E%3Cscript%3E")
+        strange = await debtor.get(f"{sent.page}?lang=%22%3E%3Cscript%3E")
         assert '<html lang="en">' in strange.text
 
 
-async def test_a_page_without_a_link_speaks_the_browsers_language(house: House) -> None:
+async def test_a_page_without_a_link_speaks_the_browsers_language(house: PortalHouse) -> None:
     async with house.debtor() as debtor:
         for accepted, expected in {"en-GB,en;q=0.9": "en", "nn-NO,en": "nb", "de": "nb", "": "nb"}.items():
             page = await debtor.get("/nowhere", headers={"Accept-Language": accepted})
             assert f'<html lang="{expected}">' in page.text
 
 
-async def test_a_credit_note_asks_for_no_money(house: House) -> None:
+async def test_a_credit_note_asks_for_no_money(house: PortalHouse) -> None:
     sent = house.send(kind=Kind.CREDIT_NOTE, number="10046")
     async with house.debtor() as debtor:
         assert "Se kreditnotaen fra" in (await debtor.get(sent.door)).text
@@ -554,7 +641,7 @@ async def test_a_credit_note_asks_for_no_money(house: House) -> None:
         assert absent not in page.text
 
 
-async def test_an_invoice_with_nothing_to_pay_asks_for_no_money(house: House) -> None:
+async def test_an_invoice_with_nothing_to_pay_asks_for_no_money(house: PortalHouse) -> None:
     sent = house.send(is_credit=True)
     async with house.debtor() as debtor:
         page = await debtor.get((await debtor.post(sent.door, data={"code": CODE})).headers["location"])
@@ -563,7 +650,7 @@ async def test_an_invoice_with_nothing_to_pay_asks_for_no_money(house: House) ->
     assert "<dt>Betal til</dt>" not in page.text
 
 
-def test_the_store_holds_neither_token_nor_code(house: House) -> None:
+def test_the_store_holds_neither_token_nor_code(house: PortalHouse) -> None:
     sent = house.send()
     row = house.link(sent)
     assert row["token_hash"] == hashlib.sha256(sent.token.encode()).hexdigest()

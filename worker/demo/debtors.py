@@ -6,6 +6,7 @@ import email
 import email.policy
 import re
 from pathlib import Path
+from urllib.parse import urljoin, urlsplit
 
 from worker.sandbox.world import World
 from worker.support.http import HttpClient, HttpResponse
@@ -40,12 +41,13 @@ async def open_invoice(world: World, sandbox_folder: Path, number: str) -> bytes
     async with HttpClient() as http:
         await http.request("GET", link.group())
         answer = await http.request("POST", link.group(), headers=form, content=f"code={code.group(1)}".encode())
-        cookie = _cookie(answer)
-        pdf = await http.request("GET", f"{link.group()}/faktura.pdf", headers={"Cookie": cookie})
+        cookie = _header(answer, "set-cookie").partition(";")[0]
+        page = urlsplit(urljoin(link.group(), _header(answer, "location")))._replace(query="").geturl()
+        pdf = await http.request("GET", f"{page}/faktura.pdf", headers={"Cookie": cookie})
     if pdf.status != 200 or not pdf.content.startswith(b"%PDF"):
         raise RuntimeError(f"the portal answered {answer.status} and {pdf.status}")
     return pdf.content
 
 
-def _cookie(answer: HttpResponse) -> str:
-    return next((value for name, value in answer.headers.items() if name.lower() == "set-cookie"), "").partition(";")[0]
+def _header(answer: HttpResponse, wanted: str) -> str:
+    return next((value for name, value in answer.headers.items() if name.lower() == wanted), "")

@@ -7,10 +7,12 @@ import unicodedata
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from worker.model.link import CodeAnswer, LinkView
+from worker.model.link import CodeAnswer, CodeRequest, LinkView
 from worker.support.secrets import CODE_DIGITS, keyed, same
 
 SESSION = timedelta(minutes=30)
+# Wrong codes on all links within an hour before somebody is told. Debtors who mistype make a handful.
+GUESSING = 100
 
 
 class LinkBook(Protocol):
@@ -24,6 +26,10 @@ class LinkBook(Protocol):
         """One try, counted in the database; the first right code counts as opened."""
         ...
 
+    def request_code(self, *, link_id: int, caller: str, now: datetime) -> CodeRequest:
+        """A new code is wanted: noted, counted, and sent by others to the address on file."""
+        ...
+
 
 def typed_code(text: str) -> str | None:
     """The six digits of what was typed or pasted (blanks and hyphens do no harm), or None when it is not a code."""
@@ -31,19 +37,32 @@ def typed_code(text: str) -> str | None:
     return bare if len(bare) == CODE_DIGITS and bare.isascii() and bare.isdigit() else None
 
 
+def page_name(server_key: bytes, *, token_hash: str) -> str:
+    """What the invoice's own address ends in: neither token nor anything to guess one from, so it may be seen."""
+    return keyed(server_key, "page", token_hash)[:20]
+
+
 def new_session(server_key: bytes, *, token_hash: str, now: datetime) -> str:
-    """The cookie's value: when it ends, signed together with the link it is for."""
+    """The cookie's value: when it ends and the hash of the link it is for, signed."""
     ends = int((now + SESSION).timestamp())
-    return f"{ends}.{keyed(server_key, 'session', f'{token_hash}.{ends}')}"
+    return f"{ends}.{token_hash}.{keyed(server_key, 'session', f'{token_hash}.{ends}')}"
 
 
-def session_holds(server_key: bytes, cookie: str, *, token_hash: str, now: datetime) -> bool:
-    """Whether the cookie is ours, for this link, and not over."""
-    ends, _, signature = cookie.partition(".")
+def session_link(server_key: bytes, cookie: str, *, page: str, now: datetime) -> str | None:
+    """The token hash of the link the cookie is for; None when it is not ours, not for this page, or over."""
+    ends, _, rest = cookie.partition(".")
+    token_hash, _, signature = rest.partition(".")
     if not (ends.isascii() and ends.isdigit() and len(ends) <= 12):
-        return False
+        return None
     right = same(signature, keyed(server_key, "session", f"{token_hash}.{ends}"))
-    return right and now.timestamp() < int(ends)
+    right &= same(page, page_name(server_key, token_hash=token_hash))
+    return token_hash if right and now.timestamp() < int(ends) else None
+
+
+def is_alarming(wrong_everywhere: int) -> bool:
+    """Whether this wrong code is the one to tell of: the first over the limit, and at each doubling after it."""
+    times, rest = divmod(wrong_everywhere, GUESSING)
+    return times > 0 and rest == 0 and times.bit_count() == 1
 
 
 def caller_prefix(server_key: bytes, host: str | None) -> str:

@@ -1,60 +1,53 @@
-"""The portal's pages. Opening an address changes nothing, for mail scanners do that too: only a posted code counts."""
+"""The portal's doors. Opening an address changes nothing, for mail scanners do that too: only a posted code counts."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import quote, urlsplit
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from worker.model.ehf import DocumentError, read_document
 from worker.model.link import CodeAnswer, CodeVerdict, LinkState, LinkView
-from worker.portal.access import SESSION, LinkBook, caller_prefix, new_session, session_holds, typed_code
+from worker.portal.access import (
+    SESSION,
+    LinkBook,
+    caller_prefix,
+    is_alarming,
+    new_session,
+    page_name,
+    session_link,
+    typed_code,
+)
+from worker.portal.forms import posted
 from worker.portal.headers import PDF_POLICY, SafeHeaders
-from worker.portal.words import LANGUAGES, Words, language_of
+from worker.portal.rendering import SCRIPT, STYLE, Pages, Stated
+from worker.portal.words import LANGUAGES, language_of, name_of
 from worker.ports import DocumentLost, DocumentStore
-from worker.support import wording
 from worker.support.clock import Clock
 from worker.support.log import get_logger, place
 from worker.support.secrets import code_mac, hash_token
 
-MAX_BODY = 2048  # bytes; a code and its name need twenty
-COOKIE = "invoice_session"
-
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,64}")
-_PAGES = Path(__file__).parent / "pages"
-# What a message page is answered with.
-_STATUS = {"missing": 404, "locked": 403, "gone": 410, "slow": 429, "refused": 400, "trouble": 503}
-
-
-@dataclass(frozen=True, slots=True)
-class _Stated:
-    """What the stamped document itself says."""
-
-    seller: str
-    notice: str
+_PAGE = re.compile(r"[0-9a-f]{20}")
 
 
 @dataclass(frozen=True, slots=True)
 class _Visit:
-    """A request for a link that exists."""
+    """A request for a link that exists and is not over. `door`: the link's address; `page`: the invoice's."""
 
-    token: str
     token_hash: str
     link: LinkView
-    words: Words
-    admitted: bool
+    language: str
+    page: str
+    door: str = ""
 
 
 def create_app(
@@ -72,25 +65,26 @@ def create_app(
     `contact`: how to reach the factor, shown on every page. Behind a proxy, the server in front must be set to believe
     its forwarded address, or everybody shares one counter of wrong codes.
     """
-    portal = _Portal(links, documents, factor_name, public_url, server_key, clock, contact)
+    parts = urlsplit(public_url)
+    root, https = parts.path.rstrip("/"), parts.scheme == "https"
+    pages = Pages(factor_name=factor_name, contact=contact, root=root)
+    portal = _Portal(links, documents, pages, root, https, server_key, clock)
     app = Starlette(
         routes=[
             Route("/i/{token}", portal.door, methods=["GET"]),
             Route("/i/{token}", portal.knock, methods=["POST"]),
-            Route("/i/{token}/faktura", portal.invoice, methods=["GET"]),
-            Route("/i/{token}/faktura.pdf", portal.pdf, methods=["GET"]),
-            Route("/portal.css", portal.css, methods=["GET"]),
-            Route("/healthz", _healthz, methods=["GET"]),
+            Route("/i/{token}/kode", portal.ask_code, methods=["POST"]),
+            Route("/faktura/{page}", portal.invoice, methods=["GET"]),
+            Route("/faktura/{page}/faktura.pdf", portal.pdf, methods=["GET"]),
+            Route(f"/{STYLE}", lambda _: pages.file(STYLE), methods=["GET"]),
+            Route(f"/{SCRIPT}", lambda _: pages.file(SCRIPT), methods=["GET"]),
+            Route("/healthz", lambda _: PlainTextResponse("ok"), methods=["GET"]),
         ],
-        middleware=[Middleware(SafeHeaders, https=urlsplit(public_url).scheme == "https", on_error=portal.trouble)],
+        middleware=[Middleware(SafeHeaders, https=https, on_error=portal.trouble)],
         exception_handlers={HTTPException: portal.http_error},
     )
     app.router.redirect_slashes = False  # it would build an address from the caller's Host header
     return app
-
-
-async def _healthz(_: Request) -> Response:
-    return PlainTextResponse("ok")
 
 
 class _Portal:
@@ -98,30 +92,19 @@ class _Portal:
         self,
         links: LinkBook,
         documents: DocumentStore,
-        factor_name: str,
-        public_url: str,
+        pages: Pages,
+        root: str,
+        https: bool,
         server_key: bytes,
         clock: Clock,
-        contact: str,
     ) -> None:
         self._links = links
         self._documents = documents
-        self._factor = factor_name
+        self._pages = pages
+        self._root = root
+        self._https = https
         self._server_key = server_key
         self._clock = clock
-        self._contact = contact
-        parts = urlsplit(public_url)
-        self._root = parts.path.rstrip("/")
-        self._secure = parts.scheme == "https"
-        self._css = (_PAGES / "portal.css").read_bytes()
-        self._css_version = hashlib.sha256(self._css).hexdigest()[:10]
-        self._pages = Environment(
-            loader=FileSystemLoader(_PAGES),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
 
     # --- the doors -------------------------------------------------------------------------------
 
@@ -130,60 +113,71 @@ class _Portal:
         visit = await self._visit(request)
         if isinstance(visit, Response):
             return visit
-        if visit.admitted:
+        if self._session(request, visit.page) == visit.token_hash:
             return self._to_invoice(visit)
-        if visit.link.state is LinkState.LOCKED:
-            return self._message(request, "locked", visit.link.language)
-        return await run_in_threadpool(self._code_page, visit)
+        asked = request.query_params.get("asked") == "1"
+        if visit.link.state is LinkState.LOCKED and not asked:
+            return self._locked(visit)
+        return await self._code_page(visit, asked=asked)
 
     async def knock(self, request: Request) -> Response:
         """A typed code. The first right one counts as opened."""
         visit = await self._visit(request)
         if isinstance(visit, Response):
             return visit
-        body = await _body(request)
-        if body is None:
-            return self._message(request, "refused", visit.link.language, status=413)
-        if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
-            return self._message(request, "refused", visit.link.language, status=415)
+        fields = await posted(request)
+        if isinstance(fields, int):
+            return self._pages.message("refused", language=visit.language, here=visit.door, status=fields)
         if visit.link.state is LinkState.LOCKED:
-            return self._message(request, "locked", visit.link.language)
-        code = typed_code(_field(body, "code"))
+            return self._locked(visit)
+        code = typed_code(fields.get("code", ""))
         if code is None:  # a slip of the hand, no guess: not counted
-            return await run_in_threadpool(self._code_page, visit, error="code_malformed", status=400)
+            return await self._code_page(visit, error="code_malformed", status=400)
         answer = await run_in_threadpool(self._try, request, visit, code)
         get_logger().info("portal.code_tried", delivery=visit.link.delivery_id, outcome=answer.verdict)
+        if is_alarming(answer.wrong_everywhere):
+            get_logger().error("portal.codes_guessed", count=answer.wrong_everywhere)
         match answer.verdict:
             case CodeVerdict.RIGHT:
                 return self._admit(visit)
             case CodeVerdict.WRONG:
                 error = "code_wrong_once" if answer.tries_left == 1 else "code_wrong"
-                return await run_in_threadpool(self._code_page, visit, error=error, tries=answer.tries_left, status=403)
+                return await self._code_page(visit, error=error, tries=answer.tries_left, status=403)
             case CodeVerdict.LOCKED:
-                return self._message(request, "locked", visit.link.language)
-            case CodeVerdict.GONE:
-                return self._message(request, "gone", visit.link.language)
+                return self._locked(visit)
+            case CodeVerdict.GONE:  # since this request began: it is looked up again, and says why
+                return await self.door(request)
             case CodeVerdict.SLOW_DOWN:
-                return self._message(request, "slow", visit.link.language, headers={"Retry-After": "3600"})
+                return self._pages.message("slow", language=visit.language, here=visit.door)
 
-    async def invoice(self, request: Request) -> Response:
-        """The invoice, for who has typed the code within the last half hour."""
+    async def ask_code(self, request: Request) -> Response:
+        """A new code is wanted. The answer never says whether one is sent; if one is, to the address on file."""
         visit = await self._visit(request)
         if isinstance(visit, Response):
             return visit
-        if not visit.admitted:
-            return await self._ask_again(request, visit)
+        outcome = await run_in_threadpool(
+            self._links.request_code,
+            link_id=visit.link.link_id,
+            caller=self._caller(request),
+            now=self._clock.now(),
+        )
+        get_logger().info("portal.code_asked_for", delivery=visit.link.delivery_id, outcome=outcome)
+        return RedirectResponse(f"{visit.door}?lang={visit.language}&asked=1", status_code=303)
+
+    async def invoice(self, request: Request) -> Response:
+        """The invoice, for who has typed the code within the last half hour."""
+        visit = await self._inside(request)
+        if isinstance(visit, Response):
+            return visit
         return await run_in_threadpool(self._invoice_page, visit)
 
     async def pdf(self, request: Request) -> Response:
         """The PDF, to look at or (`?download=1`) to keep."""
-        visit = await self._visit(request)
+        visit = await self._inside(request)
         if isinstance(visit, Response):
             return visit
-        if not visit.admitted:
-            return await self._ask_again(request, visit)
         content = await run_in_threadpool(self._documents.get, sha256=visit.link.pdf_sha256)
-        name = f"{visit.words(visit.link.kind.value)} {visit.link.number}.pdf"
+        name = f"{name_of(visit.link.kind.value, visit.language)} {visit.link.number}.pdf"
         plain = re.sub(r"[^A-Za-z0-9._ -]", "_", name)
         how = "attachment" if request.query_params.get("download") else "inline"
         return Response(
@@ -195,160 +189,123 @@ class _Portal:
             },
         )
 
-    async def css(self, _: Request) -> Response:
-        # The only thing here that may be kept: it is the same for everybody.
-        return Response(self._css, media_type="text/css", headers={"Cache-Control": "public, max-age=86400"})
-
     async def http_error(self, request: Request, error: Exception) -> Response:
         """Addresses and methods that are not ours look like a link that is not."""
         status = error.status_code if isinstance(error, HTTPException) else 500
         headers = error.headers if isinstance(error, HTTPException) else None
-        return self._message(request, "missing" if status == 404 else "refused", None, status=status, headers=headers)
+        if status == 404:
+            return self._missing(request)
+        return self._pages.message("refused", language=self._language(request), status=status, headers=headers)
 
     def trouble(self, request: Request, error: Exception) -> Response:
         """Our own fault: said so, and logged by type and place."""
         event = "portal.document_lost" if isinstance(error, DocumentLost | DocumentError) else "portal.failed"
         get_logger().error(event, error_type=type(error).__name__, error_place=place(error.__traceback__))
-        return self._message(request, "trouble", None)
+        return self._pages.message("trouble", language=self._language(request))
 
     # --- behind them -----------------------------------------------------------------------------
 
     async def _visit(self, request: Request) -> _Visit | Response:
+        """By the link's token. What is no token at all is looked up too: no answer comes sooner than another."""
         token = request.path_params["token"]
-        if not _TOKEN.fullmatch(token):
-            return self._message(request, "missing", None)
-        token_hash, now = hash_token(token), self._clock.now()
-        link = await run_in_threadpool(self._links.find, token_hash=token_hash, now=now)
-        if link is None:
-            return self._message(request, "missing", None)
-        if link.state.is_over:
-            return self._message(request, "gone", link.language)
-        asked = request.query_params.get("lang")
-        words = Words(asked if asked in LANGUAGES else link.language, factor=self._factor)
-        cookie = request.cookies.get(COOKIE, "")
-        admitted = session_holds(self._server_key, cookie, token_hash=token_hash, now=now)
-        return _Visit(token, token_hash, link, words, admitted)
+        found = await self._find(hash_token(token))
+        if found is None or not _TOKEN.fullmatch(token):
+            return self._missing(request)
+        door = f"{self._root}/i/{token}"
+        language = self._language(request, found)
+        if found.state.is_over:
+            return self._pages.message(found.state.value, language=language, here=door)
+        token_hash = hash_token(token)
+        return _Visit(token_hash, found, language, page_name(self._server_key, token_hash=token_hash), door)
+
+    async def _inside(self, request: Request) -> _Visit | Response:
+        """By the session. Without one nothing is said of the invoice, not even whether it is there."""
+        page = request.path_params["page"]
+        here = f"{self._root}/faktura/{page}" if _PAGE.fullmatch(page) else ""
+        token_hash = self._session(request, page)
+        found = await self._find(token_hash) if token_hash else None
+        if found is None or token_hash is None:
+            return self._pages.message("again", language=self._language(request), here=here)
+        language = self._language(request, found)
+        if found.state.is_over:
+            return self._pages.message(found.state.value, language=language, here=here)
+        return _Visit(token_hash, found, language, page)
+
+    async def _find(self, token_hash: str) -> LinkView | None:
+        return await run_in_threadpool(self._links.find, token_hash=token_hash, now=self._clock.now())
 
     def _try(self, request: Request, visit: _Visit, code: str) -> CodeAnswer:
         self._documents.get(sha256=visit.link.pdf_sha256)  # what cannot be shown must not count as opened
         return self._links.try_code(
             link_id=visit.link.link_id,
             code_mac=code_mac(self._server_key, visit.token_hash, code),
-            caller=caller_prefix(self._server_key, request.client.host if request.client else None),
+            caller=self._caller(request),
             now=self._clock.now(),
         )
+
+    def _caller(self, request: Request) -> str:
+        return caller_prefix(self._server_key, request.client.host if request.client else None)
+
+    def _cookie(self, page: str) -> str:
+        """A name for each invoice, so that two may be open at once. `__Host-`: no other host can have set it."""
+        return f"{'__Host-' if self._https and not self._root else ''}invoice-{page}"
+
+    def _session(self, request: Request, page: str) -> str | None:
+        cookie = request.cookies.get(self._cookie(page), "")
+        return session_link(self._server_key, cookie, page=page, now=self._clock.now())
 
     def _admit(self, visit: _Visit) -> Response:
         response = self._to_invoice(visit)
         response.set_cookie(
-            COOKIE,
+            self._cookie(visit.page),
             new_session(self._server_key, token_hash=visit.token_hash, now=self._clock.now()),
             max_age=int(SESSION.total_seconds()),
-            path=self._path(visit),
-            secure=self._secure,
+            path=self._root or "/",
+            secure=self._https,
             httponly=True,
             samesite="strict",
         )
         return response
 
     def _to_invoice(self, visit: _Visit) -> Response:
-        """See Other: reloading the invoice never posts the code again."""
-        return RedirectResponse(f"{self._path(visit)}/faktura?lang={visit.words.language}", status_code=303)
+        """See Other: reloading the invoice never posts the code again, and its address holds no token."""
+        return RedirectResponse(f"{self._root}/faktura/{visit.page}?lang={visit.language}", status_code=303)
 
-    async def _ask_again(self, request: Request, visit: _Visit) -> Response:
-        if visit.link.state is LinkState.LOCKED:
-            return self._message(request, "locked", visit.link.language)
-        return await run_in_threadpool(self._code_page, visit, error="session_over", status=403)
-
-    def _path(self, visit: _Visit) -> str:
-        return f"{self._root}/i/{visit.token}"
-
-    def _stated(self, link: LinkView) -> _Stated:
+    def _stated(self, link: LinkView) -> Stated:
         """Raises DocumentLost, DocumentError: answered as our own trouble."""
         document = read_document(self._documents.get(sha256=link.stamped_sha256))
-        return _Stated(document.seller.display_name, "\n".join(document.notes))
+        return Stated(document.seller.display_name, "\n".join(document.notes))
 
-    def _code_page(self, visit: _Visit, error: str = "", tries: int = 0, status: int = 200) -> Response:
-        words = Words(visit.words.language, factor=self._factor, client=self._stated(visit.link).seller)
-        return self._page(
-            "code.html",
-            words,
+    async def _code_page(
+        self, visit: _Visit, *, error: str = "", tries: int = 0, asked: bool = False, status: int = 200
+    ) -> Response:
+        stated = await run_in_threadpool(self._stated, visit.link)
+        return self._pages.code(
+            visit.link,
+            stated.seller,
+            language=visit.language,
+            here=visit.door,
+            error=error,
+            tries=tries,
+            asked=asked,
             status=status,
-            here=self._path(visit),
-            kind=visit.link.kind.value,
-            error=words(error, tries=tries) if error else "",
         )
 
     def _invoice_page(self, visit: _Visit) -> Response:
-        link, stated, language = visit.link, self._stated(visit.link), visit.words.language
-        return self._page(
-            "invoice.html",
-            Words(language, factor=self._factor, client=stated.seller),
-            here=f"{self._path(visit)}/faktura",
-            pdf=f"{self._path(visit)}/faktura.pdf",
-            kind=link.kind.value,
-            is_credit=link.is_credit,
-            number=link.number,
-            total=wording.amount(link.total, language),
-            due=wording.day(link.due_date, language) if link.due_date else "",
-            account=wording.account(link.account),
-            kid=link.kid,
-            notice=stated.notice,
-            notice_language=link.language,
-        )
+        here = f"{self._root}/faktura/{visit.page}"
+        return self._pages.invoice(visit.link, self._stated(visit.link), language=visit.language, here=here)
 
-    def _message(
-        self,
-        request: Request,
-        what: str,
-        language: str | None,
-        *,
-        status: int | None = None,
-        headers: Any = None,
-    ) -> Response:
-        """A page that says one thing. Language: the switch, else the link's, else the browser's, else Norwegian."""
-        asked, token = request.query_params.get("lang"), request.path_params.get("token", "")
-        if what == "missing" or not _TOKEN.fullmatch(token):
-            token = ""  # no switch: an address that is not ours is never written into a page
-        chosen = language_of(asked, "") or language or language_of(None, request.headers.get("accept-language", ""))
-        return self._page(
-            "message.html",
-            Words(chosen or "nb", factor=self._factor),
-            status=status or _STATUS[what],
-            headers=headers,
-            here=f"{self._root}/i/{token}" if token else "",
-            what=what,
-        )
+    def _locked(self, visit: _Visit) -> Response:
+        return self._pages.message("locked", language=visit.language, here=visit.door, may_ask=True)
 
-    def _page(self, name: str, words: Words, *, status: int = 200, headers: Any = None, **values: Any) -> Response:
-        html = self._pages.get_template(name).render(
-            words=words,
-            other="nb" if words.language == "en" else "en",
-            factor=self._factor,
-            contact=self._contact,
-            root=self._root,
-            css_version=self._css_version,
-            **values,
-        )
-        return HTMLResponse(html, status_code=status, headers=headers)
+    def _missing(self, request: Request) -> Response:
+        """One answer for everything that is not there. No switch: an address not ours is never written into a page."""
+        return self._pages.message("missing", language=self._language(request))
 
-
-async def _body(request: Request) -> bytes | None:
-    """The body, or None as soon as it is larger than any form of ours."""
-    stated = request.headers.get("content-length", "0")
-    if not stated.isdigit() or int(stated) > MAX_BODY:
-        return None
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY:
-            return None
-    return bytes(body)
-
-
-def _field(body: bytes, name: str) -> str:
-    try:
-        fields = parse_qs(body.decode("utf-8"), max_num_fields=10)
-    except ValueError:
-        return ""
-    return fields.get(name, [""])[0]
+    def _language(self, request: Request, link: LinkView | None = None) -> str:
+        """The switch, else the link's, else the browser's, else Norwegian."""
+        asked = request.query_params.get("lang")
+        if asked in LANGUAGES:
+            return asked
+        accepted = request.headers.get("accept-language", "")
+        return (link.language if link is not None else language_of(accepted)) or "nb"

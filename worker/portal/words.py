@@ -15,10 +15,16 @@ _NB = {
     "credit_note": "Kreditnota",
     "code_heading_invoice": "Se fakturaen fra {client}",
     "code_heading_credit_note": "Se kreditnotaen fra {client}",
-    "code_intro": "Skriv inn koden på seks sifre. Den står i samme e‑post som lenken.",
+    "code_intro": "Skriv inn koden på seks sifre som du har fått på e‑post.",
     "code_label": "Kode",
+    "code_hint": "Seks sifre. Mellomrom gjør ikke noe.",
     "code_button": "Vis fakturaen",
     "code_button_credit_note": "Vis kreditnotaen",
+    "ask_heading": "Finner du ikke koden?",
+    "ask": "Vi kan sende en ny kode til e‑postadressen lenken ble sendt til, og bare dit.",
+    "ask_button": "Send ny kode",
+    "asked": "Kan lenken få en ny kode, kommer den om noen minutter til e‑postadressen lenken ble sendt til. "
+    "Bruk den nyeste koden.",
     "why_invoice": "{client} bruker {factor} til å sende fakturaene sine og ta imot betalingen.",
     "why_credit_note": "{client} bruker {factor} til å sende fakturaer og kreditnotaer og følge opp oppgjøret.",
     "safe": "Her spør vi bare etter koden fra e‑posten, aldri om BankID, passord eller kortnummer.",
@@ -26,13 +32,20 @@ _NB = {
     "code_malformed": "En kode har seks sifre. Se etter i e‑posten og prøv igjen.",
     "code_wrong": "Koden er feil. Du har {tries} forsøk igjen.",
     "code_wrong_once": "Koden er feil. Du har ett forsøk igjen.",
-    "session_over": "Av sikkerhetsgrunner må du skrive inn koden på nytt. Nettleseren må tillate informasjonskapsler "
-    "for at vi skal kunne vise fakturaen.",
+    "again_heading": "Skriv inn koden på nytt",
+    "again": "Av sikkerhetsgrunner viser vi fakturaen i en halvtime av gangen. Åpne lenken i e‑posten og skriv inn "
+    "koden igjen. Nettleseren må tillate informasjonskapsler.",
     "locked_heading": "Lenken er låst",
-    "locked": "Det er skrevet inn feil kode for mange ganger, og lenken kan ikke brukes mer. "
-    "Kontakt {factor} for å få fakturaen på nytt.",
-    "gone_heading": "Lenken gjelder ikke lenger",
-    "gone": "Lenken er utløpt, eller fakturaen er trukket tilbake. Kontakt {factor} hvis du trenger fakturaen.",
+    "locked": "Det er skrevet inn feil kode for mange ganger. Den gamle koden gjelder ikke lenger. "
+    "Be om en ny, eller kontakt {factor}.",
+    "expired_heading": "Lenken er utløpt",
+    "expired": "Lenken gjaldt en begrenset tid, og den er over. Fakturaen gjelder fortsatt. "
+    "Kontakt {factor} hvis du trenger den på nytt.",
+    "withdrawn_heading": "Fakturaen er trukket tilbake",
+    "withdrawn": "Denne lenken viser ikke lenger noen faktura. Kontakt {factor} før du betaler, hvis du lurer på noe.",
+    "credited_heading": "Fakturaen er kreditert",
+    "credited": "Den er erstattet av en kreditnota, og du skal ikke betale den. Kontakt {factor} hvis du har betalt "
+    "allerede.",
     "missing_heading": "Siden finnes ikke",
     "missing": "Vi finner ingen faktura på denne adressen. Åpne lenken i e‑posten på nytt, og se etter at "
     "hele adressen kom med.",
@@ -46,8 +59,16 @@ _NB = {
     "heading": "{kind} {number}",
     "from": "Fra {client}",
     "to_pay": "Å betale",
+    "rest": "Gjenstår å betale",
     "amount": "Beløp",
-    "credited": "Kreditert beløp",
+    "credited_amount": "Kreditert beløp",
+    "invoice_amount": "Fakturabeløp",
+    "paid_amount": "Innbetalt",
+    "is_paid": "Fakturaen er betalt. Du skal ikke betale noe mer.",
+    "lately_paid": "Har du nettopp betalt? Det kan gå noen dager før det vises her.",
+    "copy": "Kopier",
+    "copied": "Kopiert",
+    "is_copied": "er kopiert",
     "due": "Forfallsdato",
     "payee": "Betal til",
     "account": "Kontonummer",
@@ -72,10 +93,16 @@ _EN = {
     "credit_note": "Credit note",
     "code_heading_invoice": "See the invoice from {client}",
     "code_heading_credit_note": "See the credit note from {client}",
-    "code_intro": "Enter the six-digit code. It is in the same e‑mail as the link.",
+    "code_intro": "Enter the six-digit code you have received by e‑mail.",
     "code_label": "Code",
+    "code_hint": "Six digits. Spaces do no harm.",
     "code_button": "Show the invoice",
     "code_button_credit_note": "Show the credit note",
+    "ask_heading": "Cannot find the code?",
+    "ask": "We can send a new code to the e‑mail address the link was sent to, and nowhere else.",
+    "ask_button": "Send a new code",
+    "asked": "If this link may have a new code, it comes within minutes to the e‑mail address the link was sent to. "
+    "Use the newest code.",
     "why_invoice": "{client} uses {factor} to send its invoices and to receive the payments.",
     "why_credit_note": "{client} uses {factor} to send invoices and credit notes and to handle settlement.",
     "safe": "All we ask for here is the code from the e‑mail, never BankID, a password or a card number.",
@@ -83,13 +110,19 @@ _EN = {
     "code_malformed": "A code has six digits. Please check the e‑mail and try again.",
     "code_wrong": "That code is wrong. You have {tries} tries left.",
     "code_wrong_once": "That code is wrong. You have one try left.",
-    "session_over": "For your security, please enter the code again. Your browser must allow cookies for us to show "
-    "the invoice.",
+    "again_heading": "Enter the code again",
+    "again": "For your security we show the invoice for half an hour at a time. Open the link in the e‑mail and enter "
+    "the code again. Your browser must allow cookies.",
     "locked_heading": "This link is locked",
-    "locked": "A wrong code was entered too many times, and the link can no longer be used. "
-    "Contact {factor} to get the invoice again.",
-    "gone_heading": "This link is no longer valid",
-    "gone": "The link has expired, or the invoice has been withdrawn. Contact {factor} if you need the invoice.",
+    "locked": "A wrong code was entered too many times. The old code no longer counts. "
+    "Ask for a new one, or contact {factor}.",
+    "expired_heading": "This link has expired",
+    "expired": "The link was valid for a limited time, which is over. The invoice still stands. "
+    "Contact {factor} if you need it again.",
+    "withdrawn_heading": "The invoice has been withdrawn",
+    "withdrawn": "This link no longer shows an invoice. If you are in doubt, contact {factor} before you pay.",
+    "credited_heading": "The invoice has been credited",
+    "credited": "A credit note has replaced it, and you shall not pay it. Contact {factor} if you have paid already.",
     "missing_heading": "Page not found",
     "missing": "We find no invoice at this address. Open the link in the e‑mail again, and check that the "
     "whole address came along.",
@@ -104,8 +137,16 @@ _EN = {
     "heading": "{kind} {number}",
     "from": "From {client}",
     "to_pay": "Amount due",
+    "rest": "Left to pay",
     "amount": "Amount",
-    "credited": "Amount credited",
+    "credited_amount": "Amount credited",
+    "invoice_amount": "Invoice amount",
+    "paid_amount": "Paid",
+    "is_paid": "The invoice is paid. There is nothing more to pay.",
+    "lately_paid": "Have you just paid? It may take a few days before it shows here.",
+    "copy": "Copy",
+    "copied": "Copied",
+    "is_copied": "is copied",
     "due": "Due date",
     "payee": "Pay to",
     "account": "Account number",
@@ -138,10 +179,13 @@ class Words:
         return _WORDS[self.language][key].format_map({**self._names, **names})
 
 
-def language_of(stated: str | None, accepted: str) -> str | None:
-    """The language asked for by the switch, else by the browser when it reads Norwegian or English; None: not said."""
-    if stated in LANGUAGES:
-        return stated
+def name_of(kind: str, language: str) -> str:
+    """`Faktura`, `Credit note`."""
+    return _WORDS[language][kind]
+
+
+def language_of(accepted: str) -> str | None:
+    """The first language a browser accepts that is ours (`Accept-Language`), or None."""
     for part in accepted.lower().split(","):
         tag = part.partition(";")[0].strip().partition("-")[0]
         if tag in ("nb", "no", "nn"):

@@ -7,7 +7,7 @@ import hmac
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.model.document import Kind
@@ -166,6 +166,19 @@ class StoreLinkBook:
 
 
 def _row(tx: Connection, where: Any) -> dict[str, Any] | None:
+    notes = invoices.alias("notes")
+    # Part of an invoice may be credited: only when nothing is left of it is its link over.
+    credited = (
+        select(func.coalesce(func.sum(func.abs(notes.c.payable_minor)), 0))
+        .where(
+            notes.c.client == invoices.c.client,
+            notes.c.credited_number == invoices.c.number,
+            notes.c.kind == Kind.CREDIT_NOTE,
+            notes.c.state != JourneyState.WITHDRAWN,
+            invoices.c.kind == Kind.INVOICE,
+        )
+        .scalar_subquery()
+    )
     row = (
         tx.execute(
             select(
@@ -190,6 +203,7 @@ def _row(tx: Connection, where: Any) -> dict[str, Any] | None:
                 invoices.c.kid,
                 invoices.c.stamped_sha256,
                 invoices.c.pdf_sha256,
+                credited.label("credited_minor"),
             )
             .join(deliveries, deliveries.c.id == links.c.delivery_id)
             .join(invoices, invoices.c.id == deliveries.c.invoice_id)
@@ -204,6 +218,8 @@ def _row(tx: Connection, where: Any) -> dict[str, Any] | None:
 def _state(row: dict[str, Any], now: datetime) -> LinkState:
     if row["invoice_state"] == JourneyState.WITHDRAWN:
         return LinkState.WITHDRAWN
+    if row["credited_minor"] > 0 and row["credited_minor"] >= (row["payable_minor"] or 0):
+        return LinkState.CREDITED
     if row["expires_at"] <= now:
         return LinkState.EXPIRED
     return LinkState.LOCKED if row["locked_at"] is not None else LinkState.OPEN
