@@ -25,9 +25,10 @@ from worker.sandbox.poweroffice.app import poweroffice_app
 from worker.sandbox.poweroffice_v2.app import poweroffice_v2_app
 from worker.sandbox.print_house import USER, PrintHouse
 from worker.sandbox.smp import smp_app
+from worker.sandbox.storecove import storecove_app
 from worker.sandbox.world import World
 
-SERVICES = ("poweroffice", "access_point", "smp", "dns", "smtp", "sftp", "poweroffice_v2", "maventa")
+SERVICES = ("poweroffice", "access_point", "smp", "dns", "smtp", "sftp", "poweroffice_v2", "maventa", "storecove")
 
 
 class Sandbox:
@@ -72,7 +73,7 @@ class Sandbox:
         self._closing = contextlib.AsyncExitStack()
         self.dns_address = self.smtp_address = self.sftp_address = (host, 0)
         self.poweroffice_url = self.poweroffice_v2_url = self.access_point_url = self.smp_url = ""
-        self.maventa_url = ""
+        self.maventa_url = self.storecove_url = ""
         self.sftp_host_key = ""
         self.sftp_user = USER
         self.print_folder = folder / "letters"
@@ -96,6 +97,11 @@ class Sandbox:
     def access_point_token(self) -> str:
         """What the access point wants in X-Token."""
         return self.world.access_point_token
+
+    @property
+    def storecove_key(self) -> str:
+        """What Storecove wants as bearer."""
+        return self.world.storecove_key
 
     @property
     def dns_zone(self) -> str:
@@ -133,6 +139,9 @@ class Sandbox:
             "ACCESS_POINT": "phoss_ap",
             "ACCESS_POINT_URL": self.access_point_url,
             "ACCESS_POINT_TOKEN": self.access_point_token,
+            "MAVENTA_URL": self.maventa_url,
+            "MAVENTA_USER_KEY": self.world.maventa.user_key,
+            "MAVENTA_VENDOR_KEY": self.world.maventa.vendor_key,
             "SMTP_HOST": smtp_host,
             "SMTP_PORT": str(smtp_port),
             "SMTP_SECURITY": "none" if self._smtp_tls is None else "starttls",
@@ -156,6 +165,7 @@ class Sandbox:
             "access_point": access_point_app(world=self.world, folder=self.ehf_folder, hold=hold),
             "smp": smp_app(world=self.world, hold=hold),
             "poweroffice_v2": poweroffice_v2_app(world=self.world, pace=self.pace, hold=hold),
+            "storecove": storecove_app(world=self.world, folder=self.ehf_folder, hold=hold),
             "maventa": maventa_app(
                 world=self.world,
                 folder=self.ehf_folder,
@@ -171,6 +181,7 @@ class Sandbox:
         urls = {service: f"http://{_address(s.getsockname()[:2])}" for service, s in sockets.items()}
         self.poweroffice_url, self.access_point_url = urls["poweroffice"], urls["access_point"]
         self.smp_url, self.poweroffice_v2_url, self.maventa_url = urls["smp"], urls["poweroffice_v2"], urls["maventa"]
+        self.storecove_url = urls["storecove"] + "/api/v2"
 
         async def by_arrival(scope: Scope, receive: Receive, send: Send) -> None:
             await by_port[scope["server"][1]](scope, receive, send)

@@ -21,7 +21,7 @@ from worker.model.document import Kind
 from worker.sandbox import magic
 from worker.sandbox.erp import STATUS_NAMES, ClientState, SandboxClient
 from worker.sandbox.maventa.state import MaventaState
-from worker.sandbox.records import Account, Bounce, EhfSubmission, Mail, PrintHouseTrouble, Voucher
+from worker.sandbox.records import Account, Bounce, EhfSubmission, Mail, PrintHouseTrouble, StorecoveNews, Voucher
 
 BOTH_KINDS = frozenset({Kind.INVOICE, Kind.CREDIT_NOTE})
 _GIVEN_UP = frozenset({"permanently_failed", "rejected", "FAILED"})  # phoss-ap's words and Maventa's
@@ -41,6 +41,7 @@ class _WorldState:
     print_house: PrintHouseTrouble = field(default_factory=PrintHouseTrouble)
     subscription_key: str = "sandbox-subscription-key"
     maventa: MaventaState = field(default_factory=MaventaState)
+    storecove_news: list[StorecoveNews] = field(default_factory=list[StorecoveNews])
 
 
 _STATE = TypeAdapter(_WorldState)
@@ -75,6 +76,8 @@ class World:
         self.bounces: list[Bounce] = []
         self.print_house = PrintHouseTrouble()
         self.maventa = MaventaState()
+        self.storecove_key = "sandbox-storecove-key"
+        self.storecove_news: list[StorecoveNews] = []
         self._documents: dict[str, bytes] = {}
         self._happened: set[str] = set()
         self._peppol: dict[str, frozenset[Kind]] = {}
@@ -185,6 +188,7 @@ class World:
             print_house=self.print_house,
             subscription_key=self.subscription_key,
             maventa=self.maventa,
+            storecove_news=self.storecove_news,
         )
         part = folder / "world.json.part"
         part.write_bytes(_STATE.dump_json(state, indent=1))
@@ -226,6 +230,7 @@ class World:
         world._happened = set(state.happened)
         world.print_house = state.print_house
         world.maventa = state.maventa
+        world.storecove_news = state.storecove_news
         return world
 
     def _register_magic(self) -> None:

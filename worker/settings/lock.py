@@ -13,8 +13,6 @@ LIVE_HOSTS = {"api.poweroffice.net", "goapi.poweroffice.net", "ax.maventa.com"}
 MAVENTA_STAGE = "ax-stage.maventa.com"
 LIVE_ZONE = "participant.sml.prod.tech.peppol.org"
 LOCAL = {"localhost", "127.0.0.1", "::1"}
-# An access point, a mail server and an object store of one's own may well run on this machine, also in production.
-_OFTEN_BESIDE_US = {"ACCESS_POINT_URL", "SMTP_HOST", "DOCUMENT_STORE_ENDPOINT"}
 
 
 def faults(settings: WorkerSettings) -> list[str]:
@@ -59,6 +57,7 @@ def _production(settings: WorkerSettings, hosts: Mapping[str, str]) -> list[str]
             "PORTAL_URL",
             "SFTP_HOST",
             "INBOX_SFTP_HOST",
+            "STORECOVE_URL",
         )
         if hosts[key] in LOCAL
     ]
