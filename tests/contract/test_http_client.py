@@ -7,6 +7,8 @@ import contextlib
 import gzip
 import logging
 import ssl
+import tracemalloc
+import zlib
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -166,6 +168,33 @@ async def test_an_answer_is_read_up_to_a_size() -> None:
                 await http.request("GET", origin)
 
 
+async def test_a_packed_gigabyte_is_not_unpacked_to_be_counted() -> None:
+    size = 64 * 2**20
+    bomb = gzip.compress(bytes(size), compresslevel=1)
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(bomb)}\r\n\r\n".encode()
+    async with server(answering(head + bomb)) as origin, HttpClient(max_bytes=2**20) as http:
+        tracemalloc.start()
+        try:
+            with pytest.raises(AnswerTooLarge):
+                await http.request("GET", origin)
+            assert tracemalloc.get_traced_memory()[1] < size / 4
+        finally:
+            tracemalloc.stop()
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+async def test_one_layer_of_packing_is_taken_off(encoding: str) -> None:
+    packed = {"gzip": gzip.compress(b"hello"), "deflate": zlib.compress(b"hello")}[encoding]
+    for content, expected in ((packed, b"hello"), (b"", b"")):
+        head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {len(content)}\r\n\r\n".encode()
+        async with server(answering(head + content)) as origin, HttpClient() as http:
+            assert (await http.request("GET", origin)).content == expected
+    short = f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: 4\r\n\r\n".encode() + packed[:4]
+    async with server(answering(short)) as origin, HttpClient() as http:
+        with pytest.raises(AnswerLost):
+            await http.request("GET", origin)
+
+
 async def test_a_dripping_server_does_not_hold_us_and_the_client_lives_on() -> None:
     async def drip(_head: bytes, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\n")
@@ -274,6 +303,24 @@ async def test_the_certificate_must_be_the_hosts_wherever_it_is(
         else:
             with pytest.raises(NotSent, match="certificate not accepted"):
                 await http.request("POST", url, connect_to="127.0.0.1", content=b"x")
+
+
+async def test_a_connection_made_for_one_host_never_serves_another(certificate: Path) -> None:
+    """Two names at one address: the certificate that was checked is one name's only."""
+
+    async def keeps_open(_head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(2):
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            await writer.drain()
+            await reader.readuntil(b"\r\n\r\n")
+
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    async with server(keeps_open, tls=context) as origin, HttpClient(ca_file=certificate, timeouts=QUICK) as http:
+        port = origin.rpartition(":")[2]
+        assert (await http.request("GET", f"https://smp.example:{port}/", connect_to="127.0.0.1")).status == 200
+        with pytest.raises(NotSent, match="certificate not accepted"):
+            await http.request("GET", f"https://other.example:{port}/", connect_to="127.0.0.1")
 
 
 async def test_addresses_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:

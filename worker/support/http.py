@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import logging
 import ssl
+import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -231,15 +232,23 @@ class HttpClient:
     async def _exchange(self, client: httpx.AsyncClient, request: httpx.Request, limit: int) -> HttpResponse:
         response = await client.send(request, stream=True)
         try:
-            # Layers of compression multiply: a few kilobytes could become gigabytes before they can be counted.
-            if response.headers.get("content-encoding", "").strip().lower() not in _PLAIN_ENCODINGS:
+            # Layers of compression multiply, and httpx unpacks a whole packet at once: a few kilobytes could become
+            # gigabytes before they can be counted. One layer is unpacked here, no further than the limit.
+            encoding = str(response.headers.pop("content-encoding", "")).strip().lower()
+            if encoding not in _PLAIN_ENCODINGS:
                 raise AnswerLost("the answer is encoded in a way that was not asked for")
-            parts = bytearray()
+            unpack = zlib.decompressobj(wbits=47) if encoding in ("gzip", "deflate") else None
+            parts, empty = bytearray(), True
             async for part in response.aiter_bytes():
-                parts += part
+                empty = empty and not part
+                parts += unpack.decompress(part, limit + 1 - len(parts)) if unpack else part
                 if len(parts) > limit:
                     raise AnswerTooLarge(f"the answer is larger than {limit} bytes")
+            if unpack and not (unpack.eof or empty):
+                raise AnswerLost("the answer's end is missing")
             return HttpResponse(response.status_code, {k.lower(): v for k, v in response.headers.items()}, bytes(parts))
+        except zlib.error:
+            raise AnswerLost("the answer cannot be unpacked") from None
         finally:
             await response.aclose()
 
