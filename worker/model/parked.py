@@ -212,7 +212,7 @@ PARKED: dict[ParkedReason, ParkedFacts] = {
         "factor",
         False,
         "the last channel refused the delivery",
-        "read the refusal in `invoice show`, mend it, then `retry`",
+        "read the refusal in `invoice show`, mend it, then `retry`; `resend` for another channel or address",
     ),
     _R.ATTEMPTS_EXHAUSTED: ParkedFacts(
         "factor", False, "a counterparty could not take it after many attempts", "check the counterparty, then `retry`"

@@ -9,7 +9,7 @@ from worker.model.document import Kind, pdf_file_name
 from worker.model.outcomes import OutsideError, Refused, TryLater, UnknownOutcome
 from worker.model.parked import ParkedReason
 from worker.ports import DocumentLost, DocumentStore, Erp, FactoringStatus
-from worker.postback.texts import comment
+from worker.postback.texts import comment, news
 from worker.store import invoices, postbacks
 from worker.store.database import Database
 from worker.store.isolation import isolated
@@ -83,15 +83,19 @@ class _Postback:
         except DocumentLost as error:
             return self._write("ready", "send", text, started, "lost", str(error),
                                park=(ParkedReason.DOCUMENT_LOST, str(error)))  # fmt: skip
+        except OSError as error:  # the document store is away, before anything was told
+            words = f"document store: {error.strerror or type(error).__name__}"
+            return self._write("ready", "send", text, started, TryLater.kind, words, again=True)
         return self._write("done", "send", text, started, "told")
 
     def _text(self) -> str:
         if self.row.delivery_id is None and self.row.kind == "status":
             return self.row.text or ""
         reached = postbacks.reached_deliveries(self.db, self.row.invoice_id)
-        if self.row.kind == "status":
-            reached = [delivery for delivery in reached if delivery.id == self.row.delivery_id]
-        return comment(reached)
+        if self.row.kind != "status":
+            return comment(reached)
+        place = next(at for at, delivery in enumerate(reached) if delivery.id == self.row.delivery_id)
+        return news(reached[place], reached[place - 1] if place else None)
 
     def _status(self) -> FactoringStatus:
         """The row's own; a letter sent after the money has come does not take an invoice back to delivered."""

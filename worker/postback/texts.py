@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from worker.model.channel import Channel
+from worker.model.journey import DeliveryState
 from worker.store.rows import DeliveryRow
 from worker.support.clock import OSLO
 
@@ -13,6 +14,17 @@ _HOW = {
     Channel.EMAIL_PDF: "Sendt på e-post med PDF-vedlegg {when}.",
     Channel.LETTER: "Sendt som brev {when}.",
 }
+_RECEIVED = {
+    Channel.EHF: "Levert til mottakers aksesspunkt.",
+    Channel.EFAKTURA: "Levert til mottakers nettbank.",
+}
+_REFUSED = {
+    Channel.EHF: "EHF-en ble avvist.",
+    Channel.EFAKTURA: "eFakturaen ble avvist.",
+    Channel.EMAIL_LINK: "E-posten kom i retur.",
+    Channel.EMAIL_PDF: "E-posten kom i retur.",
+    Channel.LETTER: "Brevet kom i retur.",
+}
 
 
 def comment(deliveries: list[DeliveryRow]) -> str:
@@ -20,17 +32,31 @@ def comment(deliveries: list[DeliveryRow]) -> str:
     return " ".join(_sentence(delivery) for delivery in deliveries)
 
 
+def news(delivery: DeliveryRow, before: DeliveryRow | None) -> str:
+    """A later delivery by itself, for an ERP that has heard of the others; why there is another one comes first.
+
+    `before`: the delivery before it that reached the other side, if any.
+    """
+    ended = _ended(before) if before is not None and delivery.asked_by is None else ""
+    return f"{ended} {_sentence(delivery)}".strip()
+
+
 def _sentence(delivery: DeliveryRow) -> str:
     if delivery.handed_over_at is None:
         raise ValueError("only what was handed over is reported")
     when = delivery.handed_over_at.astimezone(OSLO).strftime("%d.%m.%Y kl. %H:%M")
     text = _HOW[Channel(delivery.channel)].format(when=when)
-    if delivery.channel == Channel.EHF and delivery.state == "confirmed":
-        text += " Levert til mottakers aksesspunkt."
+    if delivery.asked_by is not None:
+        text = text.replace("Sendt", "Sendt på nytt", 1)
+    if delivery.state == DeliveryState.CONFIRMED and delivery.channel in _RECEIVED:
+        text += f" {_RECEIVED[Channel(delivery.channel)]}"
     if delivery.opened_at is not None:
-        text += f" Åpnet {delivery.opened_at.astimezone(OSLO).strftime('%d.%m.%Y')}."
-    elif delivery.state == "expired":
-        text += " E-posten ble ikke åpnet."
-    elif delivery.state == "refused":
-        text += " Kom i retur."
-    return text
+        return text + f" Åpnet {delivery.opened_at.astimezone(OSLO).strftime('%d.%m.%Y')}."
+    return f"{text} {_ended(delivery)}".strip()
+
+
+def _ended(delivery: DeliveryRow) -> str:
+    """What became of a delivery that was not enough; empty when it may have been."""
+    if delivery.state == DeliveryState.EXPIRED:
+        return "E-posten ble ikke åpnet."
+    return _REFUSED[Channel(delivery.channel)] if delivery.state == DeliveryState.REFUSED else ""

@@ -169,24 +169,6 @@ class WorkerSettings(EnvFileSettings):
             gaps = [key for key, value in needed.items() if not value]
             if gaps:
                 faults.append(f"ACCESS_POINT or EFAKTURA_CHANNEL=maventa needs {', '.join(gaps)}")
-        if "maventa" in (self.access_point, self.efaktura_channel):
-            needed = {
-                "MAVENTA_URL": self.maventa_url,
-                "MAVENTA_USER_KEY": self.maventa_user_key.get_secret_value(),
-                "MAVENTA_VENDOR_KEY": self.maventa_vendor_key.get_secret_value(),
-            }
-            gaps = [key for key, value in needed.items() if not value]
-            if gaps:
-                faults.append(f"ACCESS_POINT or EFAKTURA_CHANNEL=maventa needs {', '.join(gaps)}")
-        if "maventa" in (self.access_point, self.efaktura_channel):
-            needed = {
-                "MAVENTA_URL": self.maventa_url,
-                "MAVENTA_USER_KEY": self.maventa_user_key.get_secret_value(),
-                "MAVENTA_VENDOR_KEY": self.maventa_vendor_key.get_secret_value(),
-            }
-            gaps = [key for key, value in needed.items() if not value]
-            if gaps:
-                faults.append(f"ACCESS_POINT or EFAKTURA_CHANNEL=maventa needs {', '.join(gaps)}")
         if self.smtp_user and self.smtp_security == "none":
             faults.append("SMTP_USER needs SMTP_SECURITY=starttls or tls: the password would go in the clear")
         for wanted, prefix, chosen in (("PRINT_HOUSE", "", self.print_house), ("INBOX", "INBOX_", self.inbox)):

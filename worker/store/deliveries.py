@@ -260,7 +260,7 @@ def _report_refused(tx: Connection, invoice_id: int) -> bool:
 
 
 def mark_opened(tx: Connection, delivery_id: int, *, now: datetime) -> bool:
-    """The debtor has opened the invoice: letters not yet on their way are stopped.
+    """The debtor has opened the invoice: letters not yet on their way are stopped, but not what a person asked for.
 
     Returns False when it was opened before, or the delivery had ended otherwise.
     """
@@ -282,6 +282,7 @@ def mark_opened(tx: Connection, delivery_id: int, *, now: datetime) -> bool:
             deliveries.c.invoice_id == delivery.invoice_id,
             deliveries.c.number > delivery.number,
             deliveries.c.state == DeliveryState.READY,
+            deliveries.c.asked_by.is_(None),
         )
     ).mappings()
     for row in later.all():

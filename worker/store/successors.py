@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, insert, or_, select
+from sqlalchemy import ColumnElement, and_, insert, or_, select
 
 from worker.model.channel import FACTS, Channel
 from worker.model.journey import (
@@ -20,14 +20,32 @@ from worker.store.tables import decisions, deliveries, invoices
 
 
 def unopened_since(db: Database, *, client: str, handed_over_before: datetime) -> list[tuple[DeliveryRow, InvoiceRow]]:
-    """Deliveries on channels whose opening is seen, handed over before the instant and still unopened."""
+    """Deliveries on channels whose opening is seen, handed over before the instant and still unopened.
+
+    Not those with a later delivery (a person asked for it), nor where the debtor has the invoice from another one: it
+    was opened, a receipt came, or a letter has gone.
+    """
     seen = [str(channel) for channel, facts in FACTS.items() if facts.opening_is_seen]
+    other = deliveries.alias("other")
+    settled = (
+        select(other.c.id)
+        .where(
+            other.c.invoice_id == deliveries.c.invoice_id,
+            or_(
+                other.c.number > deliveries.c.number,
+                other.c.state.in_([DeliveryState.OPENED, DeliveryState.CONFIRMED]),
+                and_(other.c.channel == Channel.LETTER, other.c.state == DeliveryState.HANDED_OVER),
+            ),
+        )
+        .exists()
+    )
     return _with_invoices(
         db,
         client,
         deliveries.c.state == DeliveryState.HANDED_OVER,
         deliveries.c.channel.in_(seen),
         deliveries.c.handed_over_at < handed_over_before,
+        ~settled,
     )
 
 

@@ -25,7 +25,7 @@ ALLOWED = frozenset(
         "event", "level", "timestamp", "dropped",
         # context: ids and closed words
         "client", "job", "slot", "run", "owner", "invoice", "delivery", "attempt", "postback", "channel", "step",
-        "item", "voucher",
+        "item", "voucher", "by",
         "kind", "state", "reason", "warning", "outcome", "act", "language", "version", "revision", "environment",
         # facts that are nobody's personal data
         "count", "counts", "duration_ms", "pages", "size", "sha256", "due_at", "now", "retry_after", "file", "fault",

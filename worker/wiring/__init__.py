@@ -4,7 +4,7 @@ from worker.wiring.counterparties import build_documents, build_rules, check_efa
 from worker.wiring.erp import booking_plan, build_erp, build_vouchers
 from worker.wiring.house import House, build_house
 from worker.wiring.rule_folders import check_rules_folder, compile_rules, write_rules_manifest
-from worker.wiring.steps import stamping_config, steps_of
+from worker.wiring.steps import routing_rules, stamping_config, steps_of
 
 __all__ = [
     "House",
@@ -18,6 +18,7 @@ __all__ = [
     "check_rules_folder",
     "check_tenant",
     "compile_rules",
+    "routing_rules",
     "stamping_config",
     "steps_of",
     "write_rules_manifest",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from worker import delivery, intake, postback, registration, routing, stamping
 from worker.adapters.factor_ledger import FolderFactorLedger
 from worker.model.channel import Channel
@@ -10,6 +12,9 @@ from worker.ports import Erp
 from worker.settings import ClientFile, WorkerSettings, iban_of
 from worker.stamping.notice import NoticeTemplates
 from worker.stamping.ubl import EmbeddedInvoice, PaymentAccount
+from worker.store import story
+from worker.support.log import get_logger
+from worker.support.summary import Summary
 from worker.wiring.house import House, Step
 from worker.wiring.settlement import settlement_steps
 
@@ -18,14 +23,7 @@ def steps_of(house: House, client: ClientFile, erp: Erp) -> dict[str, Step]:
     """The client's steps by the names of day.TIMETABLE, ready to be called."""
     db, clock, documents, name = house.db, house.clock, house.documents, client.name
     own = client.settings
-    rules = routing.RoutingRules(
-        email_channel=Channel.EMAIL_LINK if own.email_channel == "link" else Channel.EMAIL_PDF,
-        print_only_address=own.print_only_address,
-        unopened_days=own.unopened_days,
-        efaktura=own.efaktura == "on",
-        issuer=own.organisation_number,
-        efaktura_tenant=own.efaktura_tenant or own.access_point_tenant,
-    )
+    rules = routing_rules(client)
     sending = _delivery_config(house.settings, client)
     reach = routing.RememberedReach(lookup=house.lookup, db=db, clock=clock)
     carriers = delivery.Carriers(house.access_point, house.mail_server, house.print_house, reach, house.consumers)
@@ -77,7 +75,28 @@ def steps_of(house: House, client: ClientFile, erp: Erp) -> dict[str, Step]:
             clock=clock, client=name, db=db, erp=erp, documents=documents, halt=house.halt, repeats_only=True
         ),
         **settlement_steps(house, client),
+        "story_digest": lambda: _keep_digest(house, name),
     }
+
+
+async def _keep_digest(house: House, client: str) -> Summary:
+    """The digest of all stories in the log, which the database's keeper cannot change afterwards."""
+    seen = await asyncio.to_thread(story.digest, house.db, client=client)
+    get_logger().info("story.digest", digest=seen.digest, count=seen.stories)
+    return Summary()
+
+
+def routing_rules(client: ClientFile) -> routing.RoutingRules:
+    """The client's choices on the way out."""
+    own = client.settings
+    return routing.RoutingRules(
+        email_channel=Channel.EMAIL_LINK if own.email_channel == "link" else Channel.EMAIL_PDF,
+        print_only_address=own.print_only_address,
+        unopened_days=own.unopened_days,
+        efaktura=own.efaktura == "on",
+        issuer=own.organisation_number,
+        efaktura_tenant=own.efaktura_tenant or own.access_point_tenant,
+    )
 
 
 def stamping_config(settings: WorkerSettings, client: ClientFile) -> stamping.StampingConfig:

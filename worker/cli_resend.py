@@ -1,0 +1,86 @@
+"""`resend`: a person has an invoice delivered once more. Who and why are kept."""
+
+from __future__ import annotations
+
+import getpass
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from worker.cli_common import (
+    DEFAULT,
+    Now,
+    Settings,
+    choose,
+    clock_of,
+    fail,
+    one_invoice,
+    open_database,
+    worker_settings,
+)
+from worker.model.channel import FACTS, Channel
+from worker.routing import resend_address
+from worker.service import load_all_clients
+from worker.store import deliveries, resending
+from worker.support import log
+from worker.support.clock import oslo_date
+from worker.support.log import bound, get_logger
+from worker.wiring import routing_rules
+
+
+class ChannelName(StrEnum):
+    """The channels by the names they have in `invoice show`."""
+
+    EHF = "ehf"
+    EFAKTURA = "efaktura"
+    EMAIL_LINK = "email_link"
+    EMAIL_PDF = "email_pdf"
+    LETTER = "letter"
+
+
+def resend(
+    invoice: Annotated[str, typer.Argument(help="Our id, CLIENT/NUMBER, a number, a KID or the ERP's id.")],
+    channel: Annotated[ChannelName, typer.Option("--channel", help="Which way it goes now.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why, for whoever looks at it later.")],
+    address: Annotated[
+        str, typer.Option("--address", help="E-mail addresses with ; between, instead of the debtor's own.")
+    ] = "",
+    by: Annotated[str, typer.Option("--by", help="Who asks for it; your user name otherwise.")] = "",
+    now: Now = None,
+    settings: Settings = DEFAULT,
+) -> None:
+    """Deliver an invoice once more, on the channel you choose; the next job sends it and the ERP is told."""
+    loaded = worker_settings(settings)
+    log.configure(style=loaded.log_format, level=loaded.log_level)
+    clock = clock_of(now, loaded)
+    who = " ".join((by or _user()).split())[:100]
+    why = " ".join(reason.split())
+    if not why:
+        fail("--reason must say why", 2)
+    if not who:
+        fail("the system has no name for you: say who asks for it with --by", 2)
+    chosen = Channel(channel.value)
+    db = open_database(loaded)
+    try:
+        row = one_invoice(db, invoice)
+        rules = routing_rules(choose(load_all_clients(loaded)[0], row.client)[0])
+        earlier = deliveries.of_invoice(db, row.id)
+        today = oslo_date(clock.now())
+        to = resend_address(chosen, row, rules, given=address, earlier=earlier, today=today)
+        made = resending.resend(db, row.id, channel=chosen, address=to, reason=why, by=who, now=clock.now())
+    except resending.CannotResend as error:
+        fail(str(error), 1)
+    finally:
+        db.close()
+    with bound(client=row.client, invoice=row.id, delivery=made.id):
+        get_logger().info("delivery.resend_asked", channel=chosen, by=who)
+    typer.echo(f"invoice {row.id} goes out as {FACTS[chosen].norwegian} with the next job (delivery {made.number})")
+
+
+def _user() -> str:
+    """The name of who runs the command; empty where the system has none for the user (a container's number)."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
