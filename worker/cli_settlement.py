@@ -26,6 +26,7 @@ from worker.cli_common import (
     worker_settings,
 )
 from worker.model.channel import FACTS, Channel
+from worker.model.money import Money
 from worker.model.outcomes import OutsideError
 from worker.model.settlement import EventKind
 from worker.model.voucher import VoucherAccount
@@ -36,9 +37,9 @@ from worker.settlement.balance import Balance, compare
 from worker.settlement.matching import ABOUT_AN_INVOICE, Matched
 from worker.settlement.statement import as_csv, statement
 from worker.settlement.step import take_match
-from worker.store import settlement, statements, vouchers
+from worker.store import settlement, settlement_files, statements, vouchers
 from worker.store.database import Database
-from worker.store.rows import InvoiceRow, ItemRow, VoucherRow
+from worker.store.rows import FileRow, InvoiceRow, ItemRow, VoucherRow
 from worker.support.clock import SystemClock, oslo, oslo_date
 from worker.wiring import build_house, build_vouchers
 
@@ -53,15 +54,36 @@ On = Annotated[datetime | None, typer.Option("--on", help="Which day; today othe
 
 @settlement_app.command("list")
 def list_command(client: Client = None, json: Json = False, settings: Settings = DEFAULT) -> None:
-    """The worklist: payments and events that wait, and vouchers the ERP refused, why, and what to do."""
+    """The worklist: payments and events that wait, vouchers the ERP refused or that are held back, why, and what to do.
+
+    With --client also what belongs to no client yet: it may be that one's.
+    """
     db = open_database(worker_settings(settings))
-    items = settlement.items(db, states=["waiting"], client=client)
+    items = settlement.waiting(db, client=client)
     refused = vouchers.refused(db, client=client)
+    held = vouchers.held(db, client=client)
     db.close()
     if json:
-        typer.echo(tables.as_json({"waiting": items, "refused_vouchers": refused}))
+        named = [{"client": name, "why": why, "vouchers": count} for name, why, count in held]
+        typer.echo(tables.as_json({"waiting": items, "refused_vouchers": refused, "held_vouchers": named}))
     else:
-        tables.terminal(wide=True).print(Group(_items(items), _refused(refused)))
+        tables.terminal(wide=True).print(Group(_items(items), _refused(refused), _held(held)))
+
+
+@settlement_app.command("files")
+def files_command(
+    last: Annotated[int, typer.Option("--last", help="How many.", min=1)] = 20,
+    json: Json = False,
+    settings: Settings = DEFAULT,
+) -> None:
+    """The settlement files that came last: what each brought, what was known, and what it holds that is not for us."""
+    db = open_database(worker_settings(settings))
+    found = settlement_files.latest_files(db, limit=last)
+    db.close()
+    if json:
+        typer.echo(tables.as_json(found))
+    else:
+        tables.terminal(wide=True).print(_files(found))
 
 
 @settlement_app.command("match")
@@ -208,7 +230,11 @@ def _check(row: ItemRow, parts: list[tuple[InvoiceRow, int | None]]) -> None:
     kind = EventKind(row.kind)
     if kind not in ABOUT_AN_INVOICE or kind is EventKind.DIRECT_PAYMENT:
         fail(f"a {row.kind} is never matched to an invoice", 1)
-    if row.reason == WaitReason.REVERSAL or (row.amount_minor is not None and row.amount_minor <= 0):
+    if (
+        row.reason == WaitReason.REVERSAL
+        or row.facts.get("reversal")
+        or (row.amount_minor is not None and row.amount_minor <= 0)
+    ):
         fail("a reversal is not matched: reverse the payment's voucher in the ERP, then ignore it with a note", 1)
     if row.currency not in (None, "NOK"):
         fail("another currency than NOK is not matched: settle it in the factor's ledger", 1)
@@ -238,7 +264,8 @@ def _items(rows: list[ItemRow]) -> RenderableType:
         facts = WAITING[WaitReason(row.reason or WaitReason.NO_REFERENCE)]
         said = str(row.facts.get("payer_name") or row.facts.get("text") or "")
         table.add_row(
-            str(row.id), row.client or "", f"{row.event_date:%d.%m.%Y}", Text(f"{row.kind} {said}".strip()),
+            str(row.id), row.client or "no client yet", f"{row.event_date:%d.%m.%Y}",
+            Text(f"{row.kind} {said}".strip()),
             tables.money(row.amount), Text(f"{row.reason}: {row.note or facts.meaning}"), Text(facts.remedy),
         )  # fmt: skip
     return table
@@ -253,4 +280,35 @@ def _refused(rows: list[VoucherRow]) -> RenderableType:
     for row in rows:
         table.add_row(str(row.id), row.client, f"{row.date:%d.%m.%Y}", Text(str(row.content["description"])),
                       Text(row.answer))  # fmt: skip
+    return table
+
+
+def _held(found: list[tuple[str, str, int]]) -> RenderableType:
+    if not found:
+        return Text("No voucher is held back.")
+    table = Table(title="Vouchers held back", title_justify="left", show_lines=True)
+    for heading in ("client", "vouchers", "why", "what to do"):
+        table.add_column(heading, overflow="fold")
+    for name, why, count in found:
+        table.add_row(name, str(count), Text(why), Text("open the account in the ERP; they go by themselves at the next"
+                      " follow-up (every ten minutes of the day)"))  # fmt: skip
+    return table
+
+
+def _files(rows: list[FileRow]) -> RenderableType:
+    if not rows:
+        return Text("No file has come.")
+    table = Table(title=f"{len(rows)} files, the last first", title_justify="left", show_lines=True)
+    for heading in ("received", "name", "format", "state", "new", "known", "beside, not for us"):
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        beside = [
+            f"{part['transactions']} of {part['what']}: {tables.money(Money(part['minor'], part['currency']))}"
+            for part in row.skipped or []
+        ]
+        table.add_row(
+            tables.when(row.received_at), Text(row.name), row.format or "",
+            Text(": ".join(text for text in (row.state, row.reason, row.line) if text)),
+            str(row.items), str(row.known_items), Text("\n".join(beside)),
+        )  # fmt: skip
     return table

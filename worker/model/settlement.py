@@ -44,6 +44,7 @@ class BankPayment:
     `amount` is signed: negative for a reversal or a credit note line. `kid` is the text as given, empty when none; it
     is validated by whoever matches. `position` names the place in the file (line or path) for a person. `fingerprint`
     is the same for the same transaction in any file; true twins in a file differ in `occurrence` (1, 2, …).
+    `identified`: the bank's own reference is in the fingerprint, so that the same in another file is the same payment.
     """
 
     account: str
@@ -59,6 +60,7 @@ class BankPayment:
     position: str = ""
     fingerprint: str = ""
     occurrence: int = 1
+    identified: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +94,8 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettlementFile:
-    """A file read whole and found sound. `identity` is what the sender calls it (for recognising a re-sent file)."""
+    """A file read whole and found sound. `identity` is what the sender calls it (for recognising a re-sent file);
+    `copy`: the sender says that it has told all of it before."""
 
     format: SourceFormat
     identity: str
@@ -100,6 +103,7 @@ class SettlementFile:
     payments: tuple[BankPayment, ...] = ()
     events: tuple[FeedEvent, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    copy: bool = False
 
 
 class FileRefused(ValueError):

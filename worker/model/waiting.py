@@ -22,6 +22,8 @@ class WaitReason(StrEnum):
     REVERSAL = "reversal"
     DIRECT_PAYMENT = "direct_payment"
     UNKNOWN_CLIENT = "unknown_client"
+    PERHAPS_KNOWN = "perhaps_known"
+    UNEXPECTED = "unexpected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,4 +62,9 @@ WAITING: dict[WaitReason, WaitFacts] = {
         "the client books it and pays it over (never booked by itself); send the client the notice text"),
     _W.UNKNOWN_CLIENT: WaitFacts("the client it names has no env file here",
         "check the client's name in the feed; add the client, then send the event again"),
+    _W.PERHAPS_KNOWN: WaitFacts("same day, amount, payer and text as a payment from another file, and no reference of"
+        " the bank's to tell them apart",
+        "look in the bank's statement: `settlement match` when there are two, `settlement ignore` when it is one"),
+    _W.UNEXPECTED: WaitFacts("the program met something it did not foresee; the note says where",
+        "report it with the note; `settlement match` tries it again, `settlement ignore` takes it off the list"),
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
@@ -34,20 +35,20 @@ class Balance:
 
 async def compare(*, client: str, account: VoucherAccount, on: date, db: Database, book: VoucherBook) -> Balance:
     """Raises the outcomes of worker.model.outcomes."""
-    posted = vouchers.of_client(db, client=client, states=["posted"], until=on)
-    pending = vouchers.of_client(db, client=client, states=["ready", "sending", "unknown", "refused"], until=on)
+    posted = vouchers.each(db, client=client, states=["posted"], until=on)
+    pending = vouchers.each(db, client=client, states=["ready", "sending", "unknown", "refused"], until=on)
     return Balance(
         on=on,
         account=account,
-        ours=_sum([_on_account(row, account) for row in posted]),
+        ours=_sum(_on_account(row, account) for row in posted),
         theirs=await book.balance(account=account, on=on),
         not_posted=tuple((row, effect) for row in pending if (effect := _on_account(row, account)).minor != 0),
     )
 
 
 def _on_account(row: VoucherRow, account: VoucherAccount) -> Money:
-    return _sum([line.amount for line in vouchers.voucher_of(row).lines if line.account == account])
+    return _sum(line.amount for line in vouchers.voucher_of(row).lines if line.account == account)
 
 
-def _sum(amounts: list[Money]) -> Money:
+def _sum(amounts: Iterable[Money]) -> Money:
     return sum(amounts, Money(0))

@@ -14,7 +14,7 @@ from pathlib import Path
 from worker.model.settlement import FileRefused, SettlementFile
 from worker.ports import DocumentStore
 from worker.settlement.formats import read
-from worker.store import settlement
+from worker.store import settlement_files
 from worker.store.database import Database
 from worker.support.clock import oslo_date
 from worker.support.log import get_logger
@@ -60,7 +60,7 @@ def _take(
         log.error("settlement.file_failed", error_type=type(error).__name__, message=error.strerror or "")
         summary.count("trouble")
         return
-    if settlement.known_file(db, sha256=sha256):
+    if settlement_files.known_file(db, sha256=sha256):
         log.info("settlement.file_known", sha256=sha256)
         summary.count("files_known")
         _move(path, "taken")
@@ -73,19 +73,25 @@ def _take(
             refusal = error
     if file is None or refusal is not None:
         reason = refusal or FileRefused("unreadable")
-        settlement.quarantine_file(
+        settlement_files.quarantine_file(
             db, name=path.name, sha256=sha256, reason=str(reason), line=reason.line, format=None, now=now
         )
         log.error("settlement.file_quarantined", sha256=sha256, reason=str(reason), message=reason.line)
         _move(path, "quarantine", f"{reason}\n{reason.line}\n")
         summary.count("files_quarantined")
         return
-    taken = settlement.take_file(db, name=path.name, file=file, now=now)
+    taken = settlement_files.take_file(db, name=path.name, file=file, now=now)
     if taken is not None:
-        log.info("settlement.file_taken", sha256=sha256, kind=file.format, count=taken[0])
+        counts = {"new": taken.new, "known": taken.known, "doubtful": taken.doubtful}
+        log.info("settlement.file_taken", sha256=sha256, kind=file.format, count=taken.new, counts=counts)
+        for part in file.skipped:
+            log.warning("settlement.file_skipped", sha256=sha256, count=part.transactions,
+                        message=f"{part.what}: {part.amount}")  # fmt: skip
         summary.count("files_taken")
-        summary.count("items_taken", taken[0])
-        summary.count("items_known", taken[1])
+        summary.count("items_taken", taken.new)
+        summary.count("items_known", taken.known)
+        if file.skipped:
+            summary.count("transactions_skipped", sum(part.transactions for part in file.skipped))
     _move(path, "taken")
 
 

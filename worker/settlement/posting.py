@@ -24,33 +24,38 @@ AGAIN = timedelta(minutes=15)
 async def run(
     *, clock: Clock, client: str, db: Database, book: VoucherBook, halt: Halt, repeats_only: bool = False
 ) -> Summary:
-    """Posts every voucher that is due. Nothing is posted while an account the vouchers need is missing or closed.
+    """Posts every voucher that is due. Nothing is posted while an account the vouchers need is missing or closed: they
+    are held back, and looked at again between the slots.
 
-    `repeats_only`: only what has been tried before and did not get through.
+    `repeats_only`: only what has been tried before and did not get through, or was held back.
     """
     log, summary = get_logger(), Summary()
-    open_rows = vouchers.of_client(db, client=client, states=["ready", "unknown", "sending"])
-    left_alone = {row.id for row in open_rows if repeats_only and row.attempts == 0}
-    waiting = [row for row in open_rows if row.due_at <= clock.now() and row.id not in left_alone]
-    if not waiting:
+    due = vouchers.accounts_due(db, client=client, now=clock.now(), repeats_only=repeats_only)
+    if not due:
         return summary
+    # Debtors are not asked about: a customer number comes from the ERP itself with the invoice.
+    wanted = {account for account in due if account.kind is not AccountKind.CUSTOMER}
+    why, lock_date = "", None
     try:
-        closed = await missing_accounts(book, _accounts_of(waiting))
+        closed = await missing_accounts(book, wanted)
         lock_date = await book.lock_date()
     except OutsideError as error:
         log.error("voucher.accounts_unknown", outcome=error.kind, message=error.message)
+        why = "the ERP did not say which accounts are open"
+    else:
+        if closed:
+            log.error("voucher.account_closed", fault=sorted(closed))
+            why = ", ".join(sorted(closed))
+    if why:
+        vouchers.hold(db, client=client, why=why, now=clock.now(), repeats_only=repeats_only)
         summary.count("trouble")
         return summary
-    if closed:
-        log.error("voucher.account_closed", fault=sorted(closed))
-        summary.count("trouble")
-        return summary
-    tried = left_alone
+    last = 0
     while not halt.called:
-        row = vouchers.claim(db, client=client, now=clock.now(), skip=tried)
+        row = vouchers.claim(db, client=client, now=clock.now(), after=last, repeats_only=repeats_only)
         if row is None:
             break
-        tried.add(row.id)
+        last = row.id
         with bound(voucher=row.id, attempt=row.attempts):
             summary.count(await _Posting(clock, db, book, row, lock_date).post())
     return summary
@@ -63,16 +68,6 @@ async def missing_accounts(book: VoucherBook, wanted: set[VoucherAccount]) -> se
         f"{account.kind} {account.number} {'is closed' if account in found else 'does not exist'}"
         for account in wanted
         if account not in found or not found[account].active
-    }
-
-
-def _accounts_of(rows: list[VoucherRow]) -> set[VoucherAccount]:
-    # Debtors are not asked about: a customer number comes from the ERP itself with the invoice.
-    return {
-        line.account
-        for row in rows
-        for line in vouchers.voucher_of(row).lines
-        if line.account.kind is not AccountKind.CUSTOMER
     }
 
 
@@ -102,7 +97,7 @@ class _Posting:
             return await self._compare(voucher, started, error)
         except Refused as error:
             words = f"{error.message}: {error.answer}" if error.answer else error.message
-            if await self._locked_since(voucher):
+            if await self._locked_since(voucher) or await self._closed_since(voucher):
                 return self._write("ready", "send", started, error.kind, words, again=True)
             return self._write("refused", "send", started, error.kind, words)
         except TryLater as error:
@@ -127,6 +122,15 @@ class _Posting:
         except OutsideError:
             return False
         return lock_date is not None and lock_date != self.lock_date and voucher.date <= lock_date
+
+    async def _closed_since(self, voucher: Voucher) -> bool:
+        """Whether the refusal is explained by an account that was closed after it was asked about; the next run holds
+        back what needs it, and says so."""
+        wanted = {line.account for line in voucher.lines if line.account.kind is not AccountKind.CUSTOMER}
+        try:
+            return bool(await missing_accounts(self.book, wanted))
+        except OutsideError:
+            return False
 
     async def _find(self, voucher: Voucher) -> PostedVoucher | None:
         return await self.book.find(kind=voucher.kind, reference=voucher.reference, date=voucher.date)

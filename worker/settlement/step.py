@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from worker.model.journey import JourneyState
 from worker.model.settlement import EventKind
+from worker.model.waiting import WaitReason
 from worker.settlement.making import Booking, BookingPlan, make
-from worker.settlement.matching import Known, Matched, Waits, match
+from worker.settlement.matching import Known, Matched, Waits, match, references
 from worker.settlement.rules import PAID_IN_FULL, RULES, STATUSES
-from worker.store import invoices, settlement, vouchers
+from worker.store import booking, matching, settlement
+from worker.store.booking import Booked
 from worker.store.database import Database
+from worker.store.matching import Decision, Found
 from worker.store.rows import InvoiceRow, ItemRow
+from worker.store.settling import slices
 from worker.support.halt import Halt
-from worker.support.log import bound, get_logger
+from worker.support.log import get_logger, place
 from worker.support.summary import Summary
 
 
@@ -29,39 +33,44 @@ class MatchingConfig:
 
 
 def match_all(*, now: datetime, config: MatchingConfig, db: Database, halt: Halt) -> Summary:
-    """Matches every new item of every client. What another worker decides meanwhile is left as that one decided."""
+    """Matches every new item of every client. Any number of workers may do so at once: each item is decided once, on
+    what is owed at that moment."""
     log, summary = get_logger(), Summary()
-    known = Known(
-        by_kid=lambda account, kid: settlement.invoice_by_kid(db, account=account, kid=kid),
-        by_number=lambda item, number: _by_number(db, item, number),
-        rest=lambda invoice: settlement.rest_minor(db, invoice),
-        credited=lambda invoice: settlement.is_credited(db, invoice),
-        has_client=lambda name: name in config.clients,
-    )
-    for item in settlement.items(db, states=["new"]):
+    for ids in slices(matching.new_items(db)):
         if halt.called:
             break
-        try:
-            if _told_twice(item, config):
-                note = f"payments are booked from the {config.payments_from}"
-                settlement.decide(db, item.id, state="ignored", now=now, note=note)
-                summary.count("items_ignored")
-                continue
-            found = match(item, known, factor_account=config.factor_account)
-            if isinstance(found, Waits):
-                settlement.decide(db, item.id, state="waiting", reason=found.reason, note=found.note, now=now)
-                log.warning("settlement.waiting", item=item.id, reason=found.reason)
-                summary.count("items_waiting")
-                continue
-            take_match(db, item, found, now=now)
-            summary.count("items_matched")
-        except settlement.NotWaiting:
-            summary.count("items_overtaken")
+        made = matching.decide_new(
+            db,
+            ids,
+            references=lambda item: references(item, factor_account=config.factor_account),
+            decide=lambda item, found: _decision(item, found, config),
+            now=now,
+        )
+        for item, decision in made:
+            if decision.state == "waiting":
+                log.warning("settlement.waiting", item=item.id, reason=decision.reason)
+            summary.count(f"items_{decision.state}")
     return summary
 
 
+def _decision(item: ItemRow, found: Found, config: MatchingConfig) -> Decision:
+    if _told_twice(item, config):
+        return Decision("ignored", note=f"payments are booked from the {config.payments_from}")
+    try:
+        matched = match(item, Known(found, config.clients, config.factor_account))
+    except Exception as error:  # noqa: BLE001 - one item never stops the others; the error's text may hold a name
+        return Decision("waiting", WaitReason.UNEXPECTED, _fault(error))
+    if isinstance(matched, Waits):
+        return Decision("waiting", matched.reason, matched.note)
+    return Decision("matched", note=matched.note, invoice=matched.invoice, parts=matched.parts)
+
+
+def _fault(error: Exception) -> str:
+    return f"{type(error).__name__} at {place(error.__traceback__)}"
+
+
 def take_match(db: Database, item: ItemRow, found: Matched, *, now: datetime) -> None:
-    """Writes down what an item belongs to. Raises NotWaiting when it has been decided meanwhile."""
+    """Writes down what a person says an item belongs to. Raises NotWaiting when it has been decided meanwhile."""
     if found.parts:
         settlement.split(db, item, parts=found.parts, note=found.note, now=now)
         return
@@ -81,54 +90,76 @@ def _told_twice(item: ItemRow, config: MatchingConfig) -> bool:
     return item.kind == EventKind.PAYMENT and source != config.payments_from
 
 
-def _by_number(db: Database, item: ItemRow, number: str) -> list[InvoiceRow]:
-    account = None if item.client is not None else str(item.facts.get("account") or "") or None
-    return settlement.invoices_by_number(db, account=account, client=item.client, number=number)
-
-
-def book_all(*, now: datetime, client: str, plan: BookingPlan | None, db: Database) -> Summary:
+def book_all(*, now: datetime, client: str, plan: BookingPlan | None, db: Database, halt: Halt) -> Summary:
     """Makes vouchers of the client's matched items, and statuses for the ERP. `plan` None: return data is off, and
     what is matched is only kept."""
     log, summary = get_logger(), Summary()
-    bookings: list[Booking] = []
-    for item in settlement.items(db, states=["matched"], client=client):
-        with bound(invoice=item.invoice_id):
-            invoice = invoices.get(db, item.invoice_id) if item.invoice_id is not None else None
-            kind = EventKind(item.kind)
-            if kind is EventKind.DUE_DATE_CHANGE and invoice is not None:
-                _new_due_date(db, item, invoice, now=now)
-            if plan is None or kind not in RULES or not item.amount_minor:
-                note = "return data is off for the client" if plan is None and kind in RULES else item.note
-                vouchers.settle_without_voucher(db, item.id, note=note, now=now)
-                summary.count("items_kept")
-            else:
-                bookings.append(Booking(item, invoice))
-            _status(db, item, invoice, now=now, summary=summary)
-    for voucher, item_ids in make(bookings, plan) if plan is not None else []:
-        voucher_id = vouchers.add(db, client=client, voucher=voucher, item_ids=item_ids, now=now)
-        if voucher_id is None:
+    for ids in slices(booking.matched_items(db, client=client)):
+        if halt.called:
+            break
+        booked, written = booking.book(
+            db, ids, client=client, plan=lambda items, about, settled: _booked(items, about, settled, plan), now=now
+        )
+        for voucher_id, voucher, count in written.vouchers:
+            log.info("voucher.made", voucher=voucher_id, kind=voucher.kind, count=count)
+        for _ in written.taken:
             log.error("voucher.reference_taken")
             summary.count("trouble")
-            continue
-        log.info("voucher.made", voucher=voucher_id, kind=voucher.kind, count=len(item_ids))
-        summary.count("vouchers_made")
+        for item, reason, _ in booked.waiting:
+            log.warning("settlement.waiting", item=item, reason=reason)
+        for word, count in (
+            ("vouchers_made", len(written.vouchers)),
+            ("items_kept", len(booked.told)),
+            ("items_waiting", len(booked.waiting)),
+            ("statuses", written.statuses),
+        ):
+            if count:
+                summary.count(word, count)
     return summary
 
 
-def _status(db: Database, item: ItemRow, invoice: InvoiceRow | None, *, now: datetime, summary: Summary) -> None:
-    """What the ERP's factoring status becomes, when the event changes it and the ERP knows the invoice as delivered."""
-    if invoice is None or invoice.state not in (JourneyState.DELIVERED, JourneyState.POSTED_BACK):
-        return
-    kind = EventKind(item.kind)
-    status = STATUSES.get(kind)
-    if kind is EventKind.PAYMENT and settlement.rest_minor(db, invoice) <= 0:
-        status = PAID_IN_FULL
-    if status is not None:
-        vouchers.add_status(db, invoice_id=invoice.id, status=status[0], text=status[1], now=now)
-        summary.count("statuses")
+def _booked(
+    items: Sequence[ItemRow], about: Mapping[int, InvoiceRow], settled: Mapping[int, int], plan: BookingPlan | None
+) -> Booked:
+    """What becomes of matched items: vouchers, or a note, and what the ERP is told."""
+    booked = Booked()
+    bookings: list[Booking] = []
+    for item in items:
+        invoice = about.get(item.invoice_id) if item.invoice_id is not None else None
+        kind = EventKind(item.kind)
+        if kind is EventKind.DUE_DATE_CHANGE and invoice is not None and item.facts.get("new_due_date"):
+            booked.lines.append((invoice.id, "due_date_changed", str(item.facts["new_due_date"])))
+        if plan is None or kind not in RULES or not item.amount_minor:
+            note = "return data is off for the client" if plan is None and kind in RULES else item.note
+            booked.told.append((item.id, note))
+        else:
+            bookings.append(Booking(item, invoice))
+        status = _status(kind, invoice, settled)
+        if invoice is not None and status is not None:
+            booked.statuses.append((invoice.id, *status))
+    if plan is not None:
+        _make(bookings, plan, booked)
+    return booked
 
 
-def _new_due_date(db: Database, item: ItemRow, invoice: InvoiceRow, *, now: datetime) -> None:
-    stated = item.facts.get("new_due_date")
-    if stated:
-        invoices.note_event(db, invoice.id, "due_date_changed", detail=str(stated), now=now)
+def _make(bookings: Sequence[Booking], plan: BookingPlan, booked: Booked) -> None:
+    """Vouchers; an event nobody can make one of waits for a person and stops no other."""
+    try:
+        booked.vouchers.extend(make(bookings, plan))
+    except Exception:  # noqa: BLE001 - see above
+        sound: list[Booking] = []
+        for one in bookings:
+            try:
+                make([one], plan)
+            except Exception as error:  # noqa: BLE001 - see above; the error's text may hold a name
+                booked.waiting.append((one.item.id, WaitReason.UNEXPECTED, _fault(error)))
+            else:
+                sound.append(one)
+        booked.vouchers.extend(make(sound, plan))
+
+
+def _status(kind: EventKind, invoice: InvoiceRow | None, settled: Mapping[int, int]) -> tuple[str, str] | None:
+    """What the ERP's factoring status becomes, with its text, when the event changes it."""
+    if kind is EventKind.PAYMENT and invoice is not None:
+        return PAID_IN_FULL if settled.get(invoice.id, 0) >= (invoice.payable_minor or 0) else None
+    return STATUSES.get(kind)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 
 from worker.model.journey import DeliveryState, IllegalTransition, JourneyEvent, JourneyState
 from worker.model.parked import ParkedReason
@@ -24,6 +24,8 @@ def claim(
 ) -> PostbackRow | None:
     """Claims the oldest postback that is due, never overtaking an earlier one of the same invoice.
 
+    What money brought about before the first report waits for that one: the ERP must know the invoice as delivered.
+
     A row found in `unknown`, or in `sending` with its lease over (a worker died), comes back as `unknown`: the caller
     asks before it repeats. A row found `ready` comes back as `sending`. `skip`: ids this run has already dealt with;
     `repeats_only`: leave alone what has never been tried.
@@ -35,6 +37,7 @@ def claim(
             earlier.c.invoice_id == postbacks.c.invoice_id,
             earlier.c.id < postbacks.c.id,
             earlier.c.state.not_in(["done", "folded"]),
+            or_(postbacks.c.kind != "delivered", earlier.c.delivery_id.is_not(None)),
         )
         .exists()
     )
@@ -45,6 +48,7 @@ def claim(
             invoices.c.client == client,
             invoices.c.state.in_([JourneyState.DELIVERED, JourneyState.POSTED_BACK]),
             claimable(postbacks, now=now, skip=skip),
+            or_(postbacks.c.delivery_id.is_not(None), invoices.c.state == JourneyState.POSTED_BACK),
             ~waits,
             *([postbacks.c.attempts > 0] if repeats_only else []),
         )

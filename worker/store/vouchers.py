@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
 
 from worker.model.journey import IllegalTransition
 from worker.model.money import Money
@@ -16,75 +15,123 @@ from worker.store.attempts import add_attempt
 from worker.store.claiming import LEASE, claimable, take_oldest
 from worker.store.database import Database
 from worker.store.rows import VoucherRow
+from worker.store.settling import AT_ONCE, slices
 from worker.store.tables import postbacks, settlement_items, voucher_items, vouchers
 
 # ready → sending → posted | ready (try later) | unknown | refused; unknown → posted | ready; posted → reversed.
 
 
-def add(db: Database, *, client: str, voucher: Voucher, item_ids: Sequence[int], now: datetime) -> int | None:
-    """Writes the voucher and marks its items booked, in one transaction. None when the reference exists already."""
-    try:
-        with db.begin() as tx:
-            voucher_id = tx.execute(
-                insert(vouchers)
-                .values(
-                    client=client,
-                    reference=voucher.reference,
-                    kind=voucher.kind,
-                    date=voucher.date,
-                    content=_content(voucher),
-                    state="ready",
-                    due_at=now,
-                    created_at=now,
-                )
-                .returning(vouchers.c.id)
-            ).scalar_one()
-            changed = tx.execute(
-                update(settlement_items)
-                .where(settlement_items.c.id.in_(item_ids), settlement_items.c.state == "matched")
-                .values(state="booked")
-            ).rowcount
-            if changed != len(item_ids):
-                raise IllegalTransition("an item of the voucher was decided meanwhile")
-            for item_id in item_ids:
-                tx.execute(insert(voucher_items).values(voucher_id=voucher_id, item_id=item_id))
-            return voucher_id
-    except IntegrityError:
-        return None
+def add_all(
+    tx: Connection, *, client: str, made: Sequence[tuple[Voucher, Sequence[int]]], now: datetime
+) -> dict[str, int]:
+    """Writes vouchers, each with the ids of the items it books, and marks those booked. Returns ids by reference.
 
-
-def settle_without_voucher(
-    db: Database, item_id: int, *, note: str, now: datetime, status: tuple[int, str, str] | None = None
-) -> None:
-    """An event that books nothing. `status`: (invoice id, factoring status, text) the ERP is to be told."""
-    with db.begin() as tx:
-        tx.execute(
+    Raises IllegalTransition when an item is no longer matched: none of it may then be kept.
+    """
+    if not made:
+        return {}
+    rows = [
+        {
+            "client": client,
+            "reference": voucher.reference,
+            "kind": voucher.kind,
+            "date": voucher.date,
+            "content": _content(voucher),
+            "state": "ready",
+            "due_at": now,
+            "created_at": now,
+        }
+        for voucher, _ in made
+    ]
+    written = tx.execute(insert(vouchers).returning(vouchers.c.id, vouchers.c.reference), rows)
+    ids: dict[str, int] = {reference: voucher_id for voucher_id, reference in written}
+    pairs = [
+        {"voucher_id": ids[voucher.reference], "item_id": item_id} for voucher, item_ids in made for item_id in item_ids
+    ]
+    for chunk in slices(pairs):
+        changed = tx.execute(
             update(settlement_items)
-            .where(settlement_items.c.id == item_id, settlement_items.c.state == "matched")
-            .values(state="told", note=note, decided_at=now)
-        )
-        if status is not None:
-            tx.execute(_status_row(*status, now=now))
+            .where(
+                settlement_items.c.id.in_([pair["item_id"] for pair in chunk]), settlement_items.c.state == "matched"
+            )
+            .values(state="booked")
+        ).rowcount
+        if changed != len(chunk):
+            raise IllegalTransition("an item of a voucher was decided meanwhile")
+        tx.execute(insert(voucher_items), chunk)
+    return ids
 
 
-def add_status(db: Database, *, invoice_id: int, status: str, text: str, now: datetime) -> None:
-    """The ERP is to be told a factoring status with a text."""
+def references_taken(tx: Connection, *, client: str, references: Sequence[str]) -> set[str]:
+    """Those of `references` that a voucher of the client has already."""
+    found: set[str] = set()
+    for chunk in slices(references):
+        query = select(vouchers.c.reference).where(vouchers.c.client == client, vouchers.c.reference.in_(chunk))
+        found.update(tx.execute(query).scalars())
+    return found
+
+
+def add_statuses(tx: Connection, statuses: Sequence[tuple[int, str, str]], *, now: datetime) -> None:
+    """The ERP is to be told, of each (invoice id, factoring status, text), once it knows the invoice as delivered."""
+    if statuses:
+        tx.execute(
+            insert(postbacks),
+            [
+                {"invoice_id": invoice_id, "kind": "status", "status": status, "text": text, "state": "ready",
+                 "due_at": now, "created_at": now}
+                for invoice_id, status, text in statuses
+            ],
+        )  # fmt: skip
+
+
+def _tried(*, repeats_only: bool) -> list[ColumnElement[bool]]:
+    """Between the slots: only what has been tried, or could not be because of an account."""
+    return [or_(vouchers.c.attempts > 0, vouchers.c.held.is_not(None))] if repeats_only else []
+
+
+def claim(db: Database, *, client: str, now: datetime, after: int, repeats_only: bool = False) -> VoucherRow | None:
+    """Claims the oldest voucher that is due and came after the one with the id `after`.
+
+    `unknown` (a dead worker's too) comes back so: ask before posting. `repeats_only`: leave alone what has neither been
+    tried nor held back.
+    """
+    due = claimable(vouchers, now=now, skip=())
+    tried = _tried(repeats_only=repeats_only)
     with db.begin() as tx:
-        tx.execute(_status_row(invoice_id, status, text, now=now))
-
-
-def _status_row(invoice_id: int, status: str, text: str, *, now: datetime) -> Any:
-    return insert(postbacks).values(
-        invoice_id=invoice_id, kind="status", status=status, text=text, state="ready", due_at=now, created_at=now
-    )
-
-
-def claim(db: Database, *, client: str, now: datetime, skip: set[int]) -> VoucherRow | None:
-    """Claims the oldest voucher that is due. `unknown` (a dead worker's too) comes back so: ask before posting."""
-    with db.begin() as tx:
-        own = select(vouchers).where(vouchers.c.client == client, claimable(vouchers, now=now, skip=skip))
+        own = select(vouchers).where(vouchers.c.client == client, vouchers.c.id > after, due, *tried)
         row = take_oldest(tx, vouchers, own, now=now)
         return VoucherRow.of(row) if row is not None else None
+
+
+def hold(db: Database, *, client: str, why: str, now: datetime, repeats_only: bool = False) -> None:
+    """What is due is not tried now, and why; it is looked at again between the slots. The next attempt ends it."""
+    tried = _tried(repeats_only=repeats_only)
+    with db.begin() as tx:
+        due = (vouchers.c.client == client, vouchers.c.state == "ready", vouchers.c.due_at <= now, *tried)
+        tx.execute(update(vouchers).where(*due).values(held=why))
+
+
+def held(db: Database, *, client: str | None = None) -> list[tuple[str, str, int]]:
+    """Vouchers that are held back: (client, why, how many)."""
+    query = select(vouchers.c.client, vouchers.c.held, func.count()).where(
+        vouchers.c.state == "ready", vouchers.c.held.is_not(None)
+    )
+    if client is not None:
+        query = query.where(vouchers.c.client == client)
+    with db.read() as tx:
+        rows = tx.execute(query.group_by(vouchers.c.client, vouchers.c.held).order_by(vouchers.c.client))
+        return [(name, why, count) for name, why, count in rows]
+
+
+def accounts_due(db: Database, *, client: str, now: datetime, repeats_only: bool = False) -> set[VoucherAccount]:
+    """Every account that vouchers stand on which may be posted now; empty when none may."""
+    found: set[VoucherAccount] = set()
+    states = ["ready", "unknown", "sending"]
+    for row in each(db, client=client, states=states, due_by=now, repeats_only=repeats_only):
+        found.update(
+            VoucherAccount(AccountKind(line["account_kind"]), line["account"]) for line in row.content["lines"]
+        )
+    return found
 
 
 def record(
@@ -115,7 +162,7 @@ def record(
             vendor_reference=erp_id or "",
             answer=answer,
         )
-        values: dict[str, Any] = {"state": state, "answer": answer[:2000], "lease_until": None}
+        values: dict[str, Any] = {"state": state, "answer": answer[:2000], "held": None, "lease_until": None}
         if erp_id:
             values |= {"erp_id": erp_id, "erp_number": erp_number, "posted_at": now}
         if due_at is not None:
@@ -127,15 +174,41 @@ def record(
             raise IllegalTransition(f"voucher {row.id} was claimed anew meanwhile")
 
 
-def of_client(
-    db: Database, *, client: str, states: Sequence[str] | None = None, until: date | None = None
-) -> list[VoucherRow]:
-    """The client's vouchers, oldest first."""
-    query = select(vouchers).where(vouchers.c.client == client).order_by(vouchers.c.id)
-    if states is not None:
-        query = query.where(vouchers.c.state.in_(states))
+def each(
+    db: Database,
+    *,
+    client: str,
+    states: Sequence[str],
+    until: date | None = None,
+    due_by: datetime | None = None,
+    repeats_only: bool = False,
+) -> Iterator[VoucherRow]:
+    """The client's vouchers, oldest first, some at a time: there may be very many."""
+    query = select(vouchers).where(
+        vouchers.c.client == client, vouchers.c.state.in_(states), *_tried(repeats_only=repeats_only)
+    )
     if until is not None:
         query = query.where(vouchers.c.date <= until)
+    if due_by is not None:
+        query = query.where(vouchers.c.due_at <= due_by)
+    last = 0
+    while True:
+        with db.read() as tx:
+            rows = [
+                VoucherRow.of(row)
+                for row in tx.execute(
+                    query.where(vouchers.c.id > last).order_by(vouchers.c.id).limit(AT_ONCE)
+                ).mappings()
+            ]
+        yield from rows
+        if len(rows) < AT_ONCE:
+            return
+        last = rows[-1].id
+
+
+def of_client(db: Database, *, client: str) -> list[VoucherRow]:
+    """All of the client's vouchers, oldest first."""
+    query = select(vouchers).where(vouchers.c.client == client).order_by(vouchers.c.id)
     with db.read() as tx:
         return [VoucherRow.of(row) for row in tx.execute(query).mappings()]
 

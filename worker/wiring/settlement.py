@@ -69,7 +69,9 @@ def settlement_steps(house: House, client: ClientFile) -> dict[str, Step]:
         "settlement_fetch": fetch,
         "settlement_inbox": lambda: beside(inbox),
         "settlement_matching": lambda: beside(matching),
-        "settlement_vouchers": lambda: beside(lambda: book_all(now=clock.now(), client=client.name, plan=plan, db=db)),
+        "settlement_vouchers": lambda: beside(
+            lambda: book_all(now=clock.now(), client=client.name, plan=plan, db=db, halt=house.halt)
+        ),
         "settlement_posting": lambda: posting(repeats_only=False),
         "settlement_repeats": lambda: posting(repeats_only=True),
     }

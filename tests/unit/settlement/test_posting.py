@@ -101,7 +101,8 @@ async def desk(tmp_path: Path) -> AsyncGenerator[Desk]:
     voucher = Voucher(
         kind=VoucherKind.MANUAL, date=date(2026, 11, 20), description="Gebyr", reference="FACT-1", lines=lines
     )
-    assert vouchers.add(db, client="nordlys", voucher=voucher, item_ids=[], now=found.clock.now())
+    with db.begin() as tx:
+        vouchers.add_all(tx, client="nordlys", made=[(voucher, [])], now=found.clock.now())
     yield found
     db.close()
 

@@ -123,7 +123,7 @@ class _Reader:
         self._own_accounts = own_accounts
         self._today = today
         self._header = ""
-        self._copy = False
+        self._copies = 0
         self._notifications = 0
         self._payments: list[BankPayment] = []
         self._occurrences = Occurrences()
@@ -159,9 +159,10 @@ class _Reader:
             raise FileRefused("the message holds no notification")
         return SettlementFile(
             format=SourceFormat.CAMT_054,
-            identity=self._header + (" (COPY)" if self._copy else ""),
+            identity=self._header + (" (COPY)" if self._copies else ""),
             sha256=sha256,
             payments=tuple(self._payments),
+            copy=self._copies == self._notifications,
         )
 
     def _place(self, name: str) -> str:
@@ -237,7 +238,7 @@ class _Reader:
             raise Fault(f"an entry is in {min(currencies - {currency})} on an account in {currency}")
         if "TxsSummry" in fields:
             _check_summary(fields["TxsSummry"], [entry.amount.minor for entry in self._entries], currency)
-        self._copy = self._copy or text_of(fields.get("CpyDplctInd")) in _COPIES
+        self._copies += text_of(fields.get("CpyDplctInd")) in _COPIES
         self._notifications += 1
         for number, entry in enumerate(self._entries, start=1):
             for part, (detail, amount) in enumerate(entry.parts, start=1):
@@ -271,6 +272,7 @@ class _Reader:
             position=position,
             fingerprint=mark,
             occurrence=self._occurrences.count(mark),
+            identified=bool(archive_reference),
         )
 
 

@@ -1,0 +1,229 @@
+"""Settlement files: taken whole and once, or refused; what they say becomes items."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from worker.model.settlement import BankPayment, EventKind, FeedEvent, SettlementFile
+from worker.model.waiting import WaitReason
+from worker.store.database import Database
+from worker.store.rows import FileRow
+from worker.store.settling import AT_ONCE, deciding, slices
+from worker.store.tables import settlement_files, settlement_items
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a file brought. `known` had been taken from other files; `doubtful` is of the new, looks so, and waits."""
+
+    new: int
+    known: int
+    doubtful: int
+
+
+def known_file(db: Database, *, sha256: str) -> bool:
+    """Whether these very bytes have been taken or quarantined before."""
+    with db.read() as tx:
+        return tx.execute(select(settlement_files.c.id).where(settlement_files.c.sha256 == sha256)).first() is not None
+
+
+def quarantine_file(
+    db: Database, *, name: str, sha256: str, reason: str, line: str, format: str | None, now: datetime
+) -> bool:
+    """Writes down that a file was refused, and why. False when these bytes were seen before."""
+    try:
+        with db.begin() as tx:
+            tx.execute(
+                insert(settlement_files).values(
+                    name=name[:200],
+                    sha256=sha256,
+                    state="quarantined",
+                    reason=reason,
+                    line=line[:200],
+                    format=format,
+                    received_at=now,
+                )
+            )
+        return True
+    except IntegrityError:
+        return False
+
+
+def latest_files(db: Database, *, limit: int) -> list[FileRow]:
+    """The files that came last, newest first."""
+    with db.read() as tx:
+        rows = tx.execute(select(settlement_files).order_by(settlement_files.c.id.desc()).limit(limit)).mappings()
+        return [FileRow.of(row) for row in rows]
+
+
+def take_file(db: Database, *, name: str, file: SettlementFile, now: datetime) -> Taken | None:
+    """Takes the file and everything in it, whole or not at all. None when these bytes were taken before.
+
+    A payment with the bank's own reference, or an event, that is known from another file is left alone. A payment
+    without reference that is like a known one may be a true twin: it becomes an item that waits for a person, unless
+    the file is one told again (marked so, named as an earlier one, or of several payments with none that is new).
+    """
+    try:
+        with deciding(db) as tx:
+            told_before = _told_before(tx, file)
+            skipped = [{"what": one.what, "transactions": one.transactions, "minor": one.amount.minor,
+                        "currency": one.amount.currency} for one in file.skipped]  # fmt: skip
+            file_id = tx.execute(
+                insert(settlement_files)
+                .values(
+                    name=name[:200],
+                    sha256=file.sha256,
+                    format=file.format,
+                    identity=file.identity[:200],
+                    state="taken",
+                    skipped=skipped or None,
+                    received_at=now,
+                )
+                .returning(settlement_files.c.id)
+            ).scalar_one()
+            taking = _Taking(file, _seen(tx, file), told_before, _known_events(tx, file), file_id, now)
+            chunk: list[dict[str, Any]] = []
+            for row in taking.rows():
+                chunk.append(row)
+                if len(chunk) == AT_ONCE:
+                    tx.execute(insert(settlement_items), chunk)
+                    chunk = []
+            if chunk:
+                tx.execute(insert(settlement_items), chunk)
+            tx.execute(
+                update(settlement_files)
+                .where(settlement_files.c.id == file_id)
+                .values(items=taking.new, known_items=taking.known)
+            )
+            return Taken(taking.new, taking.known, taking.doubtful)
+    except IntegrityError:
+        if known_file(db, sha256=file.sha256):
+            return None
+        raise
+
+
+def _told_before(tx: Connection, file: SettlementFile) -> bool:
+    """Whether the sender has told the same before: it says so, or names the file as an earlier one."""
+    named_so = select(settlement_files.c.id).where(
+        settlement_files.c.format == file.format,
+        settlement_files.c.identity == file.identity[:200],
+        settlement_files.c.state == "taken",
+    )
+    return file.copy or tx.execute(named_so.limit(1)).first() is not None
+
+
+def _seen(tx: Connection, file: SettlementFile) -> dict[str, tuple[int, int]]:
+    """By fingerprint, of what has been taken before: how many, and the last one's id."""
+    found: dict[str, tuple[int, int]] = {}
+    items = settlement_items.c
+    for chunk in slices([payment.fingerprint for payment in file.payments]):
+        rows = tx.execute(
+            select(items.fingerprint, func.count(), func.max(items.id))
+            .where(items.fingerprint.in_(chunk))
+            .group_by(items.fingerprint)
+        )
+        found.update({fingerprint: (count, last) for fingerprint, count, last in rows})
+    return found
+
+
+def _known_events(tx: Connection, file: SettlementFile) -> set[str]:
+    found: set[str] = set()
+    for chunk in slices([_event_key(event) for event in file.events]):
+        found.update(
+            tx.execute(select(settlement_items.c.source_key).where(settlement_items.c.source_key.in_(chunk))).scalars()
+        )
+    return found
+
+
+@dataclass(slots=True)
+class _Taking:
+    """Which of the file's payments and events are new, as rows, one after the other."""
+
+    file: SettlementFile
+    seen: Mapping[str, tuple[int, int]]
+    told_before: bool
+    known_events: set[str]
+    file_id: int
+    now: datetime
+    new: int = 0
+    known: int = 0
+    doubtful: int = 0
+    _added: Counter[str] = field(default_factory=Counter)
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        none_new = len(self.file.payments) > 1 and all(self._seen_as_often(one) for one in self.file.payments)
+        told_again = self.told_before or none_new
+        for payment in self.file.payments:
+            doubtful = self._seen_as_often(payment)
+            if doubtful and (payment.identified or told_again):
+                self.known += 1
+                continue
+            self.new += 1
+            self.doubtful += doubtful
+            yield self._payment_row(payment, doubtful=doubtful)
+        for event in self.file.events:
+            if _event_key(event) in self.known_events:
+                self.known += 1
+                continue
+            self.new += 1
+            yield self._event_row(event)
+
+    def _seen_as_often(self, payment: BankPayment) -> bool:
+        return payment.occurrence <= self.seen.get(payment.fingerprint, (0, 0))[0]
+
+    def _payment_row(self, payment: BankPayment, *, doubtful: bool) -> dict[str, Any]:
+        before, last = self.seen.get(payment.fingerprint, (0, 0))
+        number = payment.occurrence
+        if before:
+            self._added[payment.fingerprint] += 1
+            number = before + self._added[payment.fingerprint]
+        return {
+            "file_id": self.file_id,
+            "source_key": f"bank:{payment.fingerprint}:{number}",
+            "fingerprint": payment.fingerprint,
+            "position": payment.position[:100],
+            "kind": EventKind.PAYMENT,
+            "client": None,
+            "event_date": payment.booking_date,
+            "amount_minor": payment.amount.minor,
+            "currency": payment.amount.currency,
+            "facts": _plain(payment),
+            "state": "new",
+            "reason": WaitReason.PERHAPS_KNOWN if doubtful else None,
+            "note": f"like item {last}" if doubtful else "",
+            "created_at": self.now,
+        }
+
+    def _event_row(self, event: FeedEvent) -> dict[str, Any]:
+        return {
+            "file_id": self.file_id,
+            "source_key": _event_key(event),
+            "fingerprint": None,
+            "position": event.position[:100],
+            "kind": event.kind,
+            "client": event.client,
+            "event_date": event.date,
+            "amount_minor": event.amount.minor if event.amount else None,
+            "currency": event.amount.currency if event.amount else None,
+            "facts": _plain(event),
+            "state": "new",
+            "reason": None,
+            "note": "",
+            "created_at": self.now,
+        }
+
+
+def _event_key(event: FeedEvent) -> str:
+    return f"feed:{event.event_id}"[:100]
+
+
+def _plain(value: BankPayment | FeedEvent) -> dict[str, Any]:
+    return orjson.loads(orjson.dumps(value))
