@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-import dns.message
 import dns.rcode
-import dns.rrset
 import httpx
 import pytest
 import respx
 
+from tests.support.name_server import GROUP, NAME, REACHABLE, SMP, WHO, ZONE, Zone, looking_up
 from worker.adapters.peppol import PeppolLookup
 from worker.model.channel import Reach
 from worker.model.document import Kind
@@ -29,80 +26,13 @@ from worker.support.http import HttpClient, Timeouts
 
 pytestmark = pytest.mark.anyio
 
-ZONE = "participant.sml.example"
-WHO = "0192:986252932"
-NAME = f"jgpa45e5tp5qnma3c3xuxv6v4ze4lhdyw6al2hzyu3nrlufx3d3a.iso6523-actorid-upis.{ZONE}."
-SMP = '100 10 "U" "Meta:SMP" "!.*!https://smp.example/!" .'
 INVOICE = DOCUMENT_TYPE_IDS[Kind.INVOICE]
-GROUP = (
-    '<ns2:ServiceGroup xmlns:ns2="http://busdox.org/serviceMetadata/publishing/1.0/"><ns2:ServiceMetadataReference '
-    f'href="https://smp.example/iso6523-actorid-upis%3A%3A0192%3A986252932/services/{quote(INVOICE, safe="")}"/>'
-    "</ns2:ServiceGroup>"
-).encode()
-
-Zone = dict[tuple[str, str], list[str]]
-
-
-class NameServer(asyncio.DatagramProtocol):
-    """Answers from a table of (name, type) to record texts; NXDOMAIN for names it has not. `rcode` overrides."""
-
-    def __init__(self, zone: Zone, rcode: dns.rcode.Rcode | None) -> None:
-        self.zone, self.rcode = zone, rcode
-        self.asked: list[str] = []
-
-    def connection_made(self, transport: Any) -> None:
-        self.transport = transport
-
-    def datagram_received(self, data: bytes, addr: Any) -> None:
-        query = dns.message.from_wire(data)
-        question = query.question[0]
-        name, kind = question.name.to_text().lower(), question.rdtype.name
-        self.asked.append(f"{kind} {name}")
-        reply = dns.message.make_response(query)
-        if self.rcode is not None:
-            reply.set_rcode(self.rcode)
-        elif not any(known == name for known, _ in self.zone):
-            reply.set_rcode(dns.rcode.NXDOMAIN)
-        elif records := self.zone.get((name, kind)):
-            reply.answer.append(dns.rrset.from_text(question.name, 60, "IN", kind, *records))
-        self.transport.sendto(reply.to_wire(), addr)
-
-
-@contextlib.asynccontextmanager
-async def looking_up(
-    zone: Zone, *, rcode: dns.rcode.Rcode | None = None, override: str | None = None
-) -> AsyncGenerator[tuple[PeppolLookup, NameServer]]:
-    server = NameServer(zone, rcode)
-    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-        lambda: server, local_addr=("127.0.0.1", 0)
-    )
-
-    async def at_once(_seconds: float) -> None:
-        return
-
-    address = transport.get_extra_info("sockname")
-    peppol = PeppolLookup(
-        http=HttpClient(),
-        zone=ZONE,
-        dns_server=(address[0], address[1]),
-        smp_override=override,
-        dns_seconds=1.0,
-        sleep=at_once,
-    )
-    try:
-        yield peppol, server
-    finally:
-        await peppol.aclose()
-        transport.close()
 
 
 @pytest.fixture
 def net() -> Any:
     with respx.mock(assert_all_called=False) as router:
         yield router
-
-
-REACHABLE: Zone = {(NAME, "NAPTR"): [SMP], ("smp.example.", "A"): ["193.69.12.1"]}
 
 
 async def test_yes_by_the_whole_road(net: Any) -> None:
@@ -114,6 +44,7 @@ async def test_yes_by_the_whole_road(net: Any) -> None:
     assert other.reach is Reach.NO
     assert NAME in answer.evidence
     assert "smp.example" in answer.evidence
+    assert (answer.name, answer.smp, answer.repeats_for) == (NAME, "smp.example", 0)
     assert server.asked[0] == f"NAPTR {NAME}"
     request = smp.calls[0].request
     assert request.url.raw_path == b"/iso6523-actorid-upis%3A%3A0192%3A986252932"
@@ -154,6 +85,14 @@ async def test_what_the_dns_says(net: Any, zone: Zone, rcode: dns.rcode.Rcode | 
     assert answer.reach is reach
     assert words in answer.evidence
     assert not anything.called
+
+
+async def test_how_long_a_no_may_be_repeated_is_told() -> None:
+    """The lesser of the SOA's own time and its last number (RFC 2308 § 5)."""
+    zone: Zone = {(f"{ZONE}.", "SOA"): [f"ns.{ZONE}. mail.{ZONE}. 1 3600 600 86400 900"]}
+    async with looking_up(zone) as (peppol, _):
+        answer = await peppol.lookup(participant=WHO, kind=Kind.INVOICE)
+    assert (answer.reach, answer.repeats_for) == (Reach.NO, 900)
 
 
 async def test_no_name_server_at_all_is_unknown() -> None:

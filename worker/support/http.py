@@ -118,8 +118,8 @@ class _Question:
         return client.build_request(
             self.method,
             target.copy_with(host=self.connect_to),
-            # Closed after use: the pool knows connections by address, and would give one whose certificate was checked for
-            # this host to another host at the same address.
+            # Closed after use: the pool knows connections by address, and would give one whose certificate was checked
+            # for this host to another host at the same address.
             headers={**self.headers, "Host": target.netloc.decode("ascii"), "Connection": "close"},
             content=self.content,
             extensions={"sni_hostname": target.raw_host.decode("ascii")},

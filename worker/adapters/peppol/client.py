@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import dns.asyncresolver
 import dns.exception
+import dns.rdatatype
 import dns.resolver
 
 from worker.adapters.peppol import translate, wire
@@ -22,6 +24,17 @@ TIMEOUTS = Timeouts(connect=5.0, read=5.0, write=5.0, pool=5.0, total=10.0)
 _LARGEST_ANSWER = 2**20
 _HEADERS: Mapping[str, str] = {"Accept": "text/xml"}  # ELMA answers 406 to application/xml
 _ADDRESSES_TRIED = 3
+_TOTAL_SECONDS = 20.0  # name, addresses and every try together: no SMP may hold up a run
+
+
+@dataclass(slots=True)
+class _Finding:
+    """What has been found so far; the words are evidence."""
+
+    name: str = ""
+    smp: str = ""
+    repeats_for: int = 0
+    words: list[str] = field(default_factory=list[str])
 
 
 class PeppolLookup:
@@ -42,6 +55,7 @@ class PeppolLookup:
         dns_server: tuple[str, int] | None = None,
         smp_override: str | None = None,
         dns_seconds: float = 5.0,
+        total_seconds: float = _TOTAL_SECONDS,
         attempts: int = 2,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
@@ -50,6 +64,7 @@ class PeppolLookup:
         self._dns_server = dns_server
         self._smp_override = smp_override
         self._dns_seconds = dns_seconds
+        self._total_seconds = total_seconds
         self._attempts = attempts
         self._sleep = sleep
 
@@ -61,22 +76,30 @@ class PeppolLookup:
         document_type = DOCUMENT_TYPE_IDS[kind]
         if not wire.is_participant(participant):
             return ReachAnswer(Reach.UNKNOWN, participant, document_type, "not a participant identifier")
-        trail: list[str] = []
+        found = _Finding()
         try:
-            reach = await self._ask(participant, document_type, trail)
+            async with asyncio.timeout(self._total_seconds):
+                reach = await self._ask(participant, document_type, found)
         except NotNow as error:
-            trail.append(str(error))
+            found.words.append(str(error))
             reach = Reach.UNKNOWN
-        return ReachAnswer(reach, participant, document_type, "; ".join(trail))
+        except TimeoutError:
+            found.words.append(f"no answer within {self._total_seconds:g} s")
+            reach = Reach.UNKNOWN
+        return ReachAnswer(
+            reach, participant, document_type, "; ".join(found.words),
+            name=found.name, smp=found.smp, repeats_for=found.repeats_for,
+        )  # fmt: skip
 
-    async def _ask(self, participant: str, document_type: str, trail: list[str]) -> Reach:
-        name = wire.sml_name(participant, self._zone)
-        trail.append(f"NAPTR {name}")
+    async def _ask(self, participant: str, document_type: str, found: _Finding) -> Reach:
+        name = found.name = wire.sml_name(participant, self._zone)
+        found.words.append(f"NAPTR {name}")
         try:
             resolver = self._resolver()
             records = await self._naptr(resolver, name)
-        except dns.resolver.NXDOMAIN:
-            trail.append("NXDOMAIN: not registered anywhere")
+        except dns.resolver.NXDOMAIN as error:
+            found.repeats_for = _repeated_for(error)
+            found.words.append("NXDOMAIN: not registered anywhere")
             return Reach.NO
         except dns.resolver.NoAnswer:
             raise NotNow("DNS: the name exists without NAPTR records") from None
@@ -89,10 +112,11 @@ class PeppolLookup:
             smp = wire.smp_address(record)
         except wire.Malformed as error:
             raise NotNow(f"DNS: {error}") from None
-        trail.append(f"SMP {smp.host}{smp.path}")
+        found.smp = f"{smp.host}{smp.path}"
+        found.words.append(f"SMP {found.smp}")
         response = await self._get(resolver, smp, participant)
         reach, evidence = translate.judged(response, participant=participant, document_type=document_type)
-        trail.append(evidence)
+        found.words.append(evidence)
         return reach
 
     def _resolver(self) -> dns.asyncresolver.Resolver:
@@ -151,3 +175,12 @@ class PeppolLookup:
             except HttpTrouble as error:
                 raise TryLater(f"SMP: no answer ({error.reason})") from None
         raise TryLater(f"SMP: no connection ({reason})")
+
+
+def _repeated_for(error: dns.resolver.NXDOMAIN) -> int:
+    """Seconds for which a resolver may go on saying so from its cache: the SOA's, as it is sent along (RFC 2308 §5)."""
+    authorities = [record for reply in error.responses().values() for record in reply.authority]
+    return max(
+        (min(s.ttl, s[0].minimum) for s in authorities if s.rdtype == dns.rdatatype.SOA and len(s)),
+        default=0,
+    )

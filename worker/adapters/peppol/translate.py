@@ -25,11 +25,13 @@ def judged(response: HttpResponse, *, participant: str, document_type: str) -> t
     if response.status != 200:
         raise NotNow(f"SMP: HTTP {response.status}")
     try:
-        types = wire.service_group(response.content, participant=participant)
+        types, unread = wire.service_group(response.content, participant=participant)
     except wire.Malformed as error:
         raise NotNow(f"SMP: {error} ({response.described()})") from None
     if document_type in types:
         return Reach.YES, f"SMP: the document type is one of {len(types)} registered"
+    if unread:
+        raise NotNow(f"SMP: {unread} document types could not be read")
     return Reach.NO, f"SMP: the document type is not among the {len(types)} registered"
 
 
@@ -49,8 +51,20 @@ def is_public(address: str) -> bool:
     ip = ipaddress.ip_address(address)
     if isinstance(ip, ipaddress.IPv6Address):
         inner = ip.ipv4_mapped or ip.sixtofour
-        if inner is None and ip in ipaddress.ip_network("64:ff9b::/96"):
+        if inner is None and ip in _NAT64:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
-    return ip.is_global and not ip.is_multicast and not ip.is_reserved
+        if ip not in _UNICAST_6:
+            return False
+    special = ip.is_multicast or ip.is_reserved or any(ip in network for network in _SPECIAL)
+    return ip.is_global and not special
+
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_UNICAST_6 = ipaddress.IPv6Network("2000::/3")  # what IANA has given out; all else is special
+# What Python (3.11) takes for public. The first two are clouds' doors to a machine's own keys, Azure's and Oracle's; the
+# other clouds' are link-local or private. The rest is IANA's: old 6to4 relays, addresses for examples.
+_SPECIAL = tuple(
+    ipaddress.ip_network(text) for text in ("168.63.129.16/32", "192.0.0.0/24", "192.88.99.0/24", "3fff::/20")
+)

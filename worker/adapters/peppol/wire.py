@@ -96,10 +96,11 @@ def smp_address(record: Naptr) -> SmpAddress:
     return SmpAddress(host, url.path.rstrip("/"))
 
 
-def service_group(content: bytes, *, participant: str) -> frozenset[str]:
-    """The document type ids the participant receives. Raises Malformed when it is not its ServiceGroup.
+def service_group(content: bytes, *, participant: str) -> tuple[frozenset[str], int]:
+    """The document type ids the participant receives, and how many references could not be read.
 
-    Elements are told by local name: SMPs use different prefixes, and some another namespace.
+    Raises Malformed when it is not its ServiceGroup: one that names nobody, or has no list, is none. Elements are told
+    by local name: SMPs use different prefixes, and some another namespace.
     """
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
@@ -110,15 +111,21 @@ def service_group(content: bytes, *, participant: str) -> frozenset[str]:
         raise Malformed("the SMP's answer has a DTD")
     if _local(root) != "ServiceGroup":
         raise Malformed("the SMP's answer is not a ServiceGroup")
+    elements = [(_local(element), element) for element in root.iter(etree.Element)]
+    who = {(element.text or "").strip().lower() for name, element in elements if name == "ParticipantIdentifier"}
+    if who != {participant.lower()}:
+        raise Malformed("the SMP's answer is about somebody else" if who else "the SMP's answer names nobody")
+    if not any(name == "ServiceMetadataReferenceCollection" for name, _ in elements):
+        raise Malformed("the SMP's answer has no list of document types")
     types: set[str] = set()
-    for element in root.iter(etree.Element):
-        if _local(element) == "ParticipantIdentifier" and (element.text or "").strip().lower() != participant.lower():
-            raise Malformed("the SMP's answer is about somebody else")
-        if _local(element) == "ServiceMetadataReference":
-            _, found, identifier = str(element.get("href") or "").rpartition("/services/")
-            if found:
-                types.add(unquote(identifier))
-    return frozenset(types)
+    unread = 0
+    for element in (element for name, element in elements if name == "ServiceMetadataReference"):
+        _, found, identifier = str(element.get("href") or "").rpartition("/services/")
+        if found and identifier:
+            types.add(unquote(identifier))
+        else:
+            unread += 1
+    return frozenset(types), unread
 
 
 def _local(element: Any) -> str:
