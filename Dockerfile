@@ -3,8 +3,8 @@
 ARG BASE=python:3.13-slim-bookworm
 
 FROM ${BASE} AS build
-# Further parts to install: "--extra postgres --extra rules" for the official rules too (docs/rules.md); empty for none.
-ARG EXTRAS="--extra postgres"
+# Further parts to install: "--extra postgres --extra s3 --extra rules" for the official rules too (docs/rules.md); empty for none.
+ARG EXTRAS="--extra postgres --extra s3"
 # true where the machine's own certificate authorities are to be believed.
 ARG UV_SYSTEM_CERTS=false
 ENV UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS} \

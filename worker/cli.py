@@ -26,6 +26,8 @@ from worker.cli_common import (
     run_async,
     worker_settings,
 )
+from worker.cli_documents import documents_app
+from worker.cli_resend import resend
 from worker.cli_settlement import settlement_app
 from worker.day import JOBS
 from worker.ports import DocumentLost, RulesUnavailable
@@ -61,6 +63,7 @@ invoice_app = typer.Typer(help="One invoice.", no_args_is_help=True, rich_markup
 app.add_typer(invoice_app, name="invoice")
 app.add_typer(settlement_app, name="settlement")
 app.add_typer(audit_app, name="audit")
+app.add_typer(documents_app, name="documents")
 rules_app = typer.Typer(help="The official rules for EHF, in a folder.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(rules_app, name="rules")
 
@@ -209,6 +212,9 @@ def retry(
     finally:
         db.close()
     typer.echo(f"invoice {row.id} goes on: {state}")
+
+
+app.command()(resend)
 
 
 @app.command("migrate")

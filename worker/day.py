@@ -56,6 +56,7 @@ TIMETABLE: tuple[Job, ...] = (
             "settlement_vouchers",
             "settlement_posting",
             "postback",
+            "story_digest",
         ),
     ),
     # Between the slots: ask about what is unknown, try again what had to wait, also for its route. Skipped ticks are of

@@ -11,6 +11,7 @@ from worker.ports.consumer import Consumer, ConsumerAnswer, ConsumerChannel, Con
 from worker.ports.erp import Erp, ErpIdentity, ErpInvoice, FactoringStatus
 from worker.ports.letters import PrintHouse, PrintJob
 from worker.ports.mail import MailAttachment, Mailer, MailReceipt, MailServer, OutboundMail
+from worker.ports.mailbox import Filed, Mailbox, OpenMailbox
 from worker.ports.peppol import (
     AccessPoint,
     DebtorReach,
@@ -41,14 +42,17 @@ __all__ = [
     "ErpInvoice",
     "FactorLedger",
     "FactoringStatus",
+    "Filed",
     "LedgerAccount",
     "MailAttachment",
     "MailReceipt",
     "MailServer",
+    "Mailbox",
     "Mailer",
     "Notice",
     "NoticeShelf",
     "OpenItem",
+    "OpenMailbox",
     "OutboundDocument",
     "OutboundMail",
     "PostedVoucher",

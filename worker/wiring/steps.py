@@ -82,7 +82,7 @@ def steps_of(house: House, client: ClientFile, erp: Erp) -> dict[str, Step]:
 async def _keep_digest(house: House, client: str) -> Summary:
     """The digest of all stories in the log, which the database's keeper cannot change afterwards."""
     seen = await asyncio.to_thread(story.digest, house.db, client=client)
-    get_logger().info("story.digest", digest=seen.digest, count=seen.stories)
+    get_logger().info("story.digest", sha256=seen.digest, count=seen.stories)
     return Summary()
 
 

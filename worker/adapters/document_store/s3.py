@@ -86,7 +86,7 @@ class S3DocumentStore:
                     if _SHA256.fullmatch(name):
                         written: datetime = found["last_modified"]
                         yield StoredDocument(sha256=name, size=int(found["size"]), written_at=written)
-        except BaseError as error:
+        except (BaseError, OSError) as error:
             raise _trouble(error) from None
 
     def remove(self, *, sha256: str) -> None:
@@ -102,7 +102,14 @@ class S3DocumentStore:
         try:
             return bytes(obstore.get(self._store, _key(sha256)).bytes())
         except FileNotFoundError:
+            self._require_bucket()  # without it every document would seem lost
             return None
+        except (BaseError, OSError) as error:
+            raise _trouble(error) from None
+
+    def _require_bucket(self) -> None:
+        try:
+            next(iter(obstore.list(self._store, chunk_size=1)), None)
         except (BaseError, OSError) as error:
             raise _trouble(error) from None
 
