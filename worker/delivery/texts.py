@@ -22,10 +22,10 @@ Language = Literal["nb", "en"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MailValues:
-    """What both mails tell. `amount` is signed as in the document; `is_credit`: there is nothing to pay.
+class Names:
+    """What every mail tells. `is_credit`: there is nothing to pay. `contact`: the factor's, for questions.
 
-    `is_credit_note` decides the name (a negative invoice is still an invoice). `contact`: the factor's, for questions.
+    `is_credit_note` decides the name (a negative invoice is still an invoice).
     """
 
     language: Language
@@ -35,17 +35,32 @@ class MailValues:
     client_name: str
     factor_name: str
     contact: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailValues(Names):
+    """What the mails about the invoice itself tell besides. `amount` is signed as in the document."""
+
     amount: Money
     due_date: date | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkMailValues(MailValues):
-    """`letter_after_days`: unopened so long, the invoice goes as a letter; None when it does not."""
+    """`letter_after_days`: unopened so long, the invoice goes as a letter; None when it does not. Without `code` it
+    comes in a mail of its own, and this one says so."""
 
     url: str = field(repr=False)
-    code: str = field(repr=False)
+    code: str = field(repr=False, default="")
     letter_after_days: int | None = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeMailValues(Names):
+    """`asked`: somebody with the link has asked for a new code; else it is the first one, sent apart from the link."""
+
+    code: str = field(repr=False)
+    asked: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,21 +81,22 @@ class MailText:
 
 
 def link_mail(values: LinkMailValues) -> MailText:
-    """The mail that holds link and code. Never log it."""
+    """The mail that holds the link, and the code unless that comes by itself. Never log it."""
     named = words.named(values)
     note = words.pick(values.language, "unopened", named | {"days": values.letter_after_days})
     return _mail(
         values,
-        intro=words.for_kind(values, "link_intro", named),
+        intro=words.for_kind(values, "link_intro" if values.code else "link_alone_intro", named),
         facts=_facts(values),
         link={
             "url": values.url,
             "host": urlsplit(values.url).hostname or "",
-            "code": values.code,
             "button": words.for_kind(values, "button", named),
-            "code_label": words.pick(values.language, "code_label", named),
             "by_hand": words.pick(values.language, "by_hand", named),
         },
+        code={"code": values.code, "code_label": words.pick(values.language, "code_label", named)}
+        if values.code
+        else None,
         after=[note] if values.letter_after_days else [],
     )
 
@@ -93,8 +109,19 @@ def pdf_mail(values: PdfMailValues) -> MailText:
             facts.append((words.pick(values.language, "account", {}), wording.account(values.account)))
         if values.kid:
             facts.append((words.pick(values.language, "kid", {}), values.kid))
+    return _mail(values, intro=words.for_kind(values, "pdf_intro", words.named(values)), facts=facts, after=[])
+
+
+def code_mail(values: CodeMailValues) -> MailText:
+    """The mail that holds a code and no link: who reads only this one gets nowhere. Never log it."""
+    named = words.named(values)
     return _mail(
-        values, intro=words.for_kind(values, "pdf_intro", words.named(values)), facts=facts, link=None, after=[]
+        values,
+        subject="code_subject",
+        intro=words.for_kind(values, "code_asked" if values.asked else "code_first", named),
+        facts=[],
+        code={"code": values.code, "code_label": words.pick(values.language, "code_label", named)},
+        after=[words.pick(values.language, "code_not_you", named)] if values.asked else [],
     )
 
 
@@ -110,21 +137,24 @@ def _facts(values: MailValues) -> list[tuple[str, str]]:
 
 
 def _mail(
-    values: MailValues,
+    values: Names,
     *,
     intro: str,
     facts: list[tuple[str, str]],
-    link: dict[str, str] | None,
+    link: dict[str, str] | None = None,
+    code: dict[str, str] | None = None,
     after: list[str],
+    subject: str = "subject",
 ) -> MailText:
     named = words.named(values)
     content: dict[str, Any] = {
         "language": values.language,
-        "subject": words.for_kind(values, "subject", named),
+        "subject": words.for_kind(values, subject, named),
         "client": values.client_name,
         "intro": intro,
         "facts": facts,
         "link": link,
+        "code": code,
         "after": after,
         "why_heading": words.pick(values.language, "why_heading", named),
         "why": words.for_kind(values, "why", named),

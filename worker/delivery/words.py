@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from worker.delivery.texts import MailValues
+    from worker.delivery.texts import Names
 
 # A sentence that differs by kind has three forms: `invoice` (to be paid), `nothing` (an invoice with nothing to pay)
 # and `credit_note`. The reason for paying the factor says "uses … to handle its invoices": right whether the claims are
@@ -24,6 +24,37 @@ _NB: dict[str, str | dict[str, str]] = {
         "credit_note": "Du har fått en kreditnota fra {client}. Det er ingenting å betale. "
         "Åpne den med lenken og koden under.",
     },
+    "link_alone_intro": {
+        "invoice": "Du har fått en faktura fra {client}. Åpne den med lenken under. "
+        "Koden kommer i en egen e-post om et øyeblikk.",
+        "nothing": "Du har fått en faktura fra {client}. Det er ingenting å betale. Åpne den med lenken under. "
+        "Koden kommer i en egen e-post om et øyeblikk.",
+        "credit_note": "Du har fått en kreditnota fra {client}. Det er ingenting å betale. Åpne den med lenken under. "
+        "Koden kommer i en egen e-post om et øyeblikk.",
+    },
+    "code_subject": {
+        "invoice": "Kode til faktura {number} fra {client}",
+        "nothing": "Kode til faktura {number} fra {client}",
+        "credit_note": "Kode til kreditnota {number} fra {client}",
+    },
+    "code_first": {
+        "invoice": "Her er koden til faktura {number} fra {client}. "
+        "Skriv den på siden du kommer til med lenken i den andre e-posten fra oss.",
+        "nothing": "Her er koden til faktura {number} fra {client}. "
+        "Skriv den på siden du kommer til med lenken i den andre e-posten fra oss.",
+        "credit_note": "Her er koden til kreditnota {number} fra {client}. "
+        "Skriv den på siden du kommer til med lenken i den andre e-posten fra oss.",
+    },
+    "code_asked": {
+        "invoice": "Her er en ny kode til faktura {number} fra {client}. Skriv den på siden der du ba om den. "
+        "Koden du fikk før, virker ikke lenger.",
+        "nothing": "Her er en ny kode til faktura {number} fra {client}. Skriv den på siden der du ba om den. "
+        "Koden du fikk før, virker ikke lenger.",
+        "credit_note": "Her er en ny kode til kreditnota {number} fra {client}. Skriv den på siden der du ba om den. "
+        "Koden du fikk før, virker ikke lenger.",
+    },
+    "code_not_you": "Var det ikke du som ba om koden? Da trenger du ikke gjøre noe: uten denne e-posten kommer ingen "
+    "inn. Ikke gi koden til noen.",
     "pdf_intro": {
         "invoice": "Du har fått en faktura fra {client}. Den ligger ved som PDF.",
         "nothing": "Du har fått en faktura fra {client}. Det er ingenting å betale. Fakturaen ligger ved som PDF.",
@@ -68,6 +99,37 @@ _EN: dict[str, str | dict[str, str]] = {
         "credit_note": "You have a credit note from {client}. There is nothing to pay. "
         "Open it with the link and the code below.",
     },
+    "link_alone_intro": {
+        "invoice": "You have an invoice from {client}. Open it with the link below. "
+        "The code follows in a separate e-mail in a moment.",
+        "nothing": "You have an invoice from {client}. There is nothing to pay. Open it with the link below. "
+        "The code follows in a separate e-mail in a moment.",
+        "credit_note": "You have a credit note from {client}. There is nothing to pay. Open it with the link below. "
+        "The code follows in a separate e-mail in a moment.",
+    },
+    "code_subject": {
+        "invoice": "Code for invoice {number} from {client}",
+        "nothing": "Code for invoice {number} from {client}",
+        "credit_note": "Code for credit note {number} from {client}",
+    },
+    "code_first": {
+        "invoice": "Here is the code for invoice {number} from {client}. "
+        "Type it on the page that the link in our other e-mail leads to.",
+        "nothing": "Here is the code for invoice {number} from {client}. "
+        "Type it on the page that the link in our other e-mail leads to.",
+        "credit_note": "Here is the code for credit note {number} from {client}. "
+        "Type it on the page that the link in our other e-mail leads to.",
+    },
+    "code_asked": {
+        "invoice": "Here is a new code for invoice {number} from {client}. Type it on the page where you asked for it. "
+        "The code you had before no longer works.",
+        "nothing": "Here is a new code for invoice {number} from {client}. Type it on the page where you asked for it. "
+        "The code you had before no longer works.",
+        "credit_note": "Here is a new code for credit note {number} from {client}. "
+        "Type it on the page where you asked for it. The code you had before no longer works.",
+    },
+    "code_not_you": "Was it not you who asked? Then there is nothing to do: nobody gets in without this e-mail. "
+    "Do not give the code to anybody.",
     "pdf_intro": {
         "invoice": "You have an invoice from {client}. It is attached as a PDF.",
         "nothing": "You have an invoice from {client}. There is nothing to pay. The invoice is attached as a PDF.",
@@ -103,7 +165,7 @@ _EN: dict[str, str | dict[str, str]] = {
 _WORDS = {"nb": _NB, "en": _EN}
 
 
-def named(values: MailValues) -> dict[str, object]:
+def named(values: Names) -> dict[str, object]:
     """The names the sentences use. Control characters never reach a mail."""
     given = {
         "number": values.number,
@@ -122,7 +184,7 @@ def pick(language: str, key: str, names: Mapping[str, object]) -> str:
     return sentence.format_map(names)
 
 
-def for_kind(values: MailValues, key: str, names: Mapping[str, object]) -> str:
+def for_kind(values: Names, key: str, names: Mapping[str, object]) -> str:
     """The form of a sentence that fits the document."""
     forms = _WORDS[values.language][key]
     if isinstance(forms, str):

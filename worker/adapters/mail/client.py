@@ -20,10 +20,10 @@ from worker.adapters.mail.translate import (
     none_accepted,
     sender_refused,
     verdict,
-    without_addresses,
 )
 from worker.model.outcomes import AccessDenied, Refused, TryLater, Unavailable, UnknownOutcome
 from worker.ports import Mailer, MailReceipt, OutboundMail
+from worker.support.masking import without_addresses
 
 Security = Literal["none", "starttls", "tls"]
 

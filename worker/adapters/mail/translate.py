@@ -11,10 +11,10 @@ from email.utils import format_datetime
 
 from worker.model.outcomes import AccessDenied, OutsideError, Refused, TryLater
 from worker.ports import OutboundMail
+from worker.support.masking import without_addresses
 
 _MESSAGE_ID = re.compile(r"<[^<>@\s]+@[^<>@\s]+>")
 _MIME = re.compile(r"([a-z0-9][a-z0-9.+-]*)/([a-z0-9][a-z0-9.+-]*)")
-_ANY_ADDRESS = re.compile(r"<?[^\s<>,;:@]+@[^\s<>,;:@]+>?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +113,6 @@ def none_accepted(replies: dict[int, Reply]) -> OutsideError:
 def describe(replies: dict[int, Reply]) -> str:
     """`recipient 1: 550 no such user; …`, by place in the mail's `to`, without the addresses."""
     return "; ".join(f"recipient {index}: {reply}" for index, reply in replies.items())
-
-
-def without_addresses(text: str) -> str:
-    """A server's words on one line, e-mail addresses taken out: they go into logs and attempt rows."""
-    return _ANY_ADDRESS.sub("<address>", " ".join(text.split()))[:500]
 
 
 def _header_safe(field: str, value: str) -> None:

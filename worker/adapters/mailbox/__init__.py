@@ -1,0 +1,5 @@
+"""The bounce mailbox over IMAP."""
+
+from worker.adapters.mailbox.client import ImapServer
+
+__all__ = ["ImapServer"]
