@@ -203,9 +203,9 @@ async def test_the_report_and_the_posted_back_files(tmp_path: Path) -> None:
 def test_every_reserved_value_is_documented() -> None:
     page = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text()
     numbers = {value: name for name, value in vars(magic).items() if isinstance(value, str) and value.isdigit()}
-    assert set(numbers) == magic.SMP_MAGIC | magic.ACCESS_POINT_MAGIC
+    assert set(numbers) == magic.SMP_MAGIC | magic.ACCESS_POINT_MAGIC | magic.HOSTED_MAGIC
     rows = [f"| {number} | `{name}` |" for number, name in numbers.items()]
-    rows += [f"| `{value}` |" for value in (*magic.MailMagic, *magic.InvoiceTrouble)]
+    rows += [f"| `{value}` |" for value in (*magic.MailMagic, *magic.InvoiceTrouble, *magic.ConsumerMagic)]
     assert [row for row in rows if row not in page] == []
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from worker.adapters.maventa import translate, wire
-from worker.model.outcomes import AccessDenied, SlowDown
+from worker.model.outcomes import AccessDenied, OutsideError, SlowDown
 from worker.ports import Submission
 from worker.support.bearer import Token, TokenHolder
 from worker.support.http import HttpClient, HttpResponse, HttpTrouble, Timeouts
@@ -61,13 +61,15 @@ class MaventaConnection:
         try:
             return translate.uploaded(response, key=key, peppol=peppol)
         except translate.Taken as turned_down:
+            refused = turned_down
+        try:
             there = await self.find(tenant=tenant, key=key, peppol=peppol)
-            if there is not None:
-                return there
-            if turned_down.likely_ours:
-                # "Exists", and yet not to be seen: in another company of the account, or not readable yet.
-                raise translate.hidden(turned_down.refusal) from None
-            raise turned_down.refusal from None
+        except OutsideError:
+            raise translate.unproven(refused.refusal) from None
+        if there is not None:
+            return there
+        # "Exists", and yet not to be seen: in another company of the account, or not readable yet.
+        raise translate.hidden(refused.refusal) if refused.likely_ours else refused.refusal
 
     async def find(self, *, tenant: str, key: str, peppol: bool, reference: str = "") -> Submission | None:
         """The invoice as Maventa holds it; None when it is not in the seller's company."""

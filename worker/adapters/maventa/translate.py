@@ -159,6 +159,11 @@ def hidden(refusal: Refused) -> UnknownOutcome:
     return UnknownOutcome("submit: Maventa says it has the UUID, and does not show the invoice", answer=refusal.answer)
 
 
+def unproven(refusal: Refused) -> UnknownOutcome:
+    """They turned it down, and cannot be asked whether that is because they have it."""
+    return UnknownOutcome("submit: turned down, and Maventa cannot be asked what it has", answer=refusal.answer)
+
+
 def vanished() -> UnknownOutcome:
     """They named a reference once, and no longer know it. Sending again would be a second invoice."""
     return UnknownOutcome("status: known to Maventa before, not found now: was ACCESS_POINT_TENANT changed?")

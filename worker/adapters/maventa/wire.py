@@ -5,6 +5,7 @@ Shapes after the vendor's OpenAPI document as of 2023 (version 0.85), the newest
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ INVOICES_PATH = "/v1/invoices"
 _FORMAT = "PEPPOLBIS30"
 # Maventa tries e-mail and then print by itself where the network does not take an invoice. We decide the next channel.
 _NEVER_BY = (("disabled_routes[]", "print"), ("disabled_routes[]", "email"))
+
+_BEARER = re.compile(r"\bbearer\s+\S+", re.IGNORECASE)
 
 Field = tuple[str, str]
 
@@ -165,11 +168,11 @@ def read_fault(content: bytes) -> Fault | None:
         row = _object(content)
     except Unreadable:
         return None
-    code, message = text(row.get("code"))[:80], mask(text(row.get("message")))[:300]
+    code, message = _clean(row.get("code"))[:80], _clean(row.get("message"))[:300]
     if not code and not message:
         return None
     told = row.get("details")
-    details = "; ".join(mask(text(part)) for part in told) if isinstance(told, list) else mask(text(told))  # pyright: ignore[reportUnknownVariableType]
+    details = "; ".join(_clean(part) for part in told) if isinstance(told, list) else _clean(told)  # pyright: ignore[reportUnknownVariableType]
     return Fault(code, message, details[:600])
 
 
@@ -188,6 +191,11 @@ def read_token(content: bytes) -> Row:
         return _object(content)
     except Unreadable:
         return {}
+
+
+def _clean(words: Any) -> str:
+    """Words of theirs without personal data, and without our token, should they quote the request."""
+    return _BEARER.sub("***", mask(text(words)))
 
 
 def _object(content: bytes) -> Row:

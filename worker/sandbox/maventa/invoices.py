@@ -28,6 +28,10 @@ _PLANS: dict[str, tuple[str, ...]] = {
     magic.AP_REJECTED: ("FAILED",),
     magic.HOSTED_RECEIPT_LATER: ("PENDING", "SENT", "DELIVERED"),
     magic.HOSTED_REFUSED_LATER: ("SENT", "FAILED"),
+    magic.EHF_TURNED_DOWN: ("DELIVERED", "DECLINED"),
+    magic.EHF_PASSED_ON: ("DELIVERED", "ACCEPTED"),
+    magic.EHF_TURNED_DOWN: ("DELIVERED", "FAILED"),
+    magic.EHF_PASSED_ON: ("DELIVERED", "ACCEPTED"),
 }
 _CONSUMER_PLANS: dict[ConsumerMagic, tuple[str, ...]] = {ConsumerMagic.REJECTED_LATER: ("SENT", "SENT", "FAILED")}
 
@@ -159,11 +163,14 @@ def told(row: EhfSubmission | ConsumerSubmission, state: str, now: datetime) -> 
     """The invoice as Maventa tells of it in `state`, with its actions so far."""
     word, _, route = state.partition(" by ")
     channel = route or "EINVOICE"
-    kinds = ["CREATED"]
-    before = row.plan[: row.polls + 1]
-    if word == "DELIVERED" or "SENT" in before or "DELIVERED" in before:
-        kinds.append("SENT")
-    kinds += {"DELIVERED": ["DELIVERED"], "FAILED": ["ERROR"]}.get(word, [])
+    so_far = {known.partition(" ")[0] for known in (*row.plan[: row.polls], state)}
+    # What is delivered has been sent, whether or not anybody asked in between.
+    happened = {
+        "CREATED": True,
+        "SENT": bool(so_far & {"SENT", "DELIVERED", "ACCEPTED"}),
+        "DELIVERED": bool(so_far & {"DELIVERED", "ACCEPTED"}),
+        "ERROR": word == "FAILED",
+    }
     at = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     actions = [
         {
@@ -172,7 +179,8 @@ def told(row: EhfSubmission | ConsumerSubmission, state: str, now: datetime) -> 
             "message": "The recipient could not be reached." if kind == "ERROR" else "",
             "happened_at": at,
         }
-        for kind in kinds
+        for kind, so in happened.items()
+        if so
     ]
     return {
         "id": row.key,
