@@ -25,10 +25,11 @@ JUST_NOW = timedelta(minutes=5)
 SEEN_AGAIN_AFTER = timedelta(minutes=10)
 LONGEST_REPEAT = timedelta(hours=3)
 
-# The breaker looks at the last so many debtors known to receive EHF, whichever worker or client asked. Debtors leave
-# Peppol at the rate of one in some thousands a month: three of fifty at once is no chance, and in a small run less than
-# three tells nothing. Among fifty, a tenth is the five that the network's own tools alarm at.
+# The breaker looks at the debtors known to receive EHF that were looked up since an hour before the latest of them
+# flipped, whichever worker or client asked: at most fifty, so that a recovery shows soon. Debtors leave Peppol at a
+# rate of one in some hundreds a year. Three in ten, or five in fifty, is no chance; one or two alone tell nothing.
 BREAKER_SAMPLE = 50
+BREAKER_WINDOW = timedelta(hours=1)
 BREAKER_FLIPS = 3
 BREAKER_SHARE = 0.1
 # No outage of the network has lasted so long, and somebody has been alarmed all the while: then the "no" is the truth.
@@ -66,10 +67,18 @@ class ReachDoubt:
 
     @classmethod
     def of(cls, latest: Sequence[ReachMemory], now: datetime) -> ReachDoubt:
-        """From the latest memories with a yes in them, newest first."""
+        """From the latest memories with a yes in them, newest first.
+
+        A flip that nobody has looked at again is still one, however old the window: it must not be confirmed first
+        only because the others have not had their turn.
+        """
         sample = latest[:BREAKER_SAMPLE]
-        flipped = [m for m in sample if m.no_since is not None and now - m.no_since < BREAKER_FORGETS]
-        return cls(len(sample), len(flipped))
+        flips = [(m, m.no_since) for m in sample if m.no_since is not None and now - m.no_since < BREAKER_FORGETS]
+        if not flips:
+            return cls()
+        start = max(since for _, since in flips) - BREAKER_WINDOW
+        flipped = sum(not m.believed or m.looked_up_at >= start for m, _ in flips)
+        return cls(flipped + sum(m.answer is Reach.YES and m.looked_up_at >= start for m in sample), flipped)
 
     @property
     def no_is_believed(self) -> bool:

@@ -61,7 +61,9 @@ class RememberedReach:
         """See ports.DebtorReach."""
         async with self._turns[participant, kind]:
             memory = store.remembered(self._db, participant=participant, kind=kind)
-            if memory is not None and memory.serves(self._clock.now(), yes=JUST_NOW, no=JUST_NOW):
+            # A no to somebody not known to have said yes was no second look; that this one was chosen for EHF is a yes.
+            seen_twice = memory is not None and (memory.answer is Reach.YES or memory.yes_at is not None)
+            if memory is not None and seen_twice and memory.serves(self._clock.now(), yes=JUST_NOW, no=JUST_NOW):
                 return self._from_memory((participant, kind), memory)
             return await self._anew((participant, kind), routed_at)
 

@@ -27,6 +27,7 @@ import httpx
 MAX_CONNECTIONS = 20
 MAX_CALLS = 8
 _PLAIN_ENCODINGS = ("", "identity", "gzip", "deflate")
+_CREDENTIALS = ("Authorization", "Cookie", "X-Token", "X-Api-Key", "Ocp-Apim-Subscription-Key")
 _NEVER_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -246,7 +247,12 @@ class HttpClient:
                     raise AnswerTooLarge(f"the answer is larger than {limit} bytes")
             if unpack and not (unpack.eof or empty):
                 raise AnswerLost("the answer's end is missing")
-            return HttpResponse(response.status_code, {k.lower(): v for k, v in response.headers.items()}, bytes(parts))
+            content, secrets = bytes(parts), _credentials(request)
+            told = {name.lower(): value for name, value in response.headers.items()}
+            for secret in secrets:
+                content = content.replace(secret.encode(), b"***")
+                told = {name: value.replace(secret, "***") for name, value in told.items()}
+            return HttpResponse(response.status_code, told, content)
         except zlib.error:
             raise AnswerLost("the answer cannot be unpacked") from None
         finally:
@@ -288,6 +294,12 @@ class HttpClient:
             self._retired.remove(idle)
             # Shielded: a client whose closing is cancelled half-way counts as closed and keeps its sockets.
             await asyncio.shield(idle.client.aclose())
+
+
+def _credentials(request: httpx.Request) -> list[str]:
+    """What we are let in by. An answer may quote it, and an answer's words are kept and shown."""
+    values = [request.headers.get(name, "").rpartition(" ")[2] for name in _CREDENTIALS]
+    return [value for value in values if len(value) >= 8]
 
 
 def _reason(error: BaseException) -> str:

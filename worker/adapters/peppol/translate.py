@@ -63,7 +63,7 @@ def is_public(address: str) -> bool:
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _UNICAST_6 = ipaddress.IPv6Network("2000::/3")  # what IANA has given out; all else is special
-# What Python (3.11) takes for public. The first two are clouds' doors to a machine's own keys, Azure's and Oracle's; the
+# What Python (3.11) takes for public. The first two are clouds' doors to a machine's own keys, Azure's and Oracle's;
 # other clouds' are link-local or private. The rest is IANA's: old 6to4 relays, addresses for examples.
 _SPECIAL = tuple(
     ipaddress.ip_network(text) for text in ("168.63.129.16/32", "192.0.0.0/24", "192.88.99.0/24", "3fff::/20")
