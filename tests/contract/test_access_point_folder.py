@@ -69,6 +69,10 @@ async def test_a_fetched_document_is_not_forgotten(tmp_path: Path) -> None:
         (b'{"state": "refused", "message": "ukjent mottaker"}', REFUSED, True),
         (b'{"state": "teleported"}', QUEUED, False),
         (b'{"state": "deliv', QUEUED, False),
+        (b"<!doctype html><title>nginx</title>", QUEUED, False),
+        (b'[null, {"state": []}]', QUEUED, False),
+        (b'{"state": "delivered", "mls": "XX"}', DELIVERED, False),
+        (b'{"state": "delivered"}' + b" " * 2**21, QUEUED, False),
     ],
 )
 async def test_the_receipt_decides(tmp_path: Path, receipt: bytes, expected: SubmissionState, known: bool) -> None:

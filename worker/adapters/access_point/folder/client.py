@@ -60,7 +60,9 @@ class FolderAccessPoint:
         try:
             if names.receipt.exists():
                 try:
-                    return translate.from_receipt(wire.read_receipt(names.receipt.read_bytes()), key=key)
+                    with names.receipt.open("rb") as lying:
+                        content = lying.read(wire.LONGEST_RECEIPT + 1)
+                    return translate.from_receipt(wire.read_receipt(content), key=key)
                 except wire.Unreadable as error:
                     return translate.unreadable_receipt(str(error), key=key)
             if names.envelope.exists() or (

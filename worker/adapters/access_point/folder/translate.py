@@ -7,6 +7,7 @@ from typing import Final
 
 from worker.adapters.access_point.folder.wire import Receipt
 from worker.model.outcomes import OutsideError, TryLater, UnknownOutcome
+from worker.model.receiver import Source, response
 from worker.ports import Submission, SubmissionState
 
 RECEIPT_WORDS: Final[dict[str, SubmissionState]] = {
@@ -17,10 +18,18 @@ RECEIPT_WORDS: Final[dict[str, SubmissionState]] = {
 
 
 def from_receipt(receipt: Receipt, *, key: str) -> Submission:
-    """A word not in the table is QUEUED and told as unknown."""
+    """A word not in the table is QUEUED and told as unknown. The debtor's own word comes before the access point's."""
     state = RECEIPT_WORDS.get(receipt.state.lower())
     said = f"{receipt.state}: {receipt.message}" if receipt.message else receipt.state
-    return Submission(state or SubmissionState.QUEUED, receipt.reference or key, f"receipt {said}", state is not None)
+    words = ((Source.INVOICE_RESPONSE, receipt.invoice_response), (Source.MLS, receipt.mls))
+    answered = [response(source, word, receipt.message) for source, word in words if word]
+    return Submission(
+        state=state or SubmissionState.QUEUED,
+        vendor_reference=receipt.reference or key,
+        answer=f"receipt {said}",
+        known_word=state is not None and None not in answered,
+        response=next((word for word in answered if word is not None), None),
+    )
 
 
 def unreadable_receipt(reason: str, *, key: str) -> Submission:

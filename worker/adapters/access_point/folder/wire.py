@@ -2,7 +2,8 @@
 
 `<key>.xml`           the document, byte for byte
 `<key>.json`          who to whom and as what; written last, so its presence makes the pair whole
-`<key>.receipt.json`  written by the other side: {"state": "...", "reference": "...", "message": "..."}
+`<key>.receipt.json`  written by the other side: {"state": "...", "reference": "...", "message": "..."}, and when it has
+                      the receiver's word "mls" (AP, AB, RE) or "invoice_response" (AB, IP, UQ, CA, RE, AP, PD)
 
 Whoever fetches a document takes both files away, the JSON first.
 """
@@ -19,6 +20,8 @@ import orjson
 
 from worker.ports import OutboundDocument
 
+LONGEST_RECEIPT = 2**20  # bytes
+
 _KEY = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}")
 
 
@@ -31,6 +34,8 @@ class Receipt:
     state: str
     reference: str
     message: str
+    mls: str = ""
+    invoice_response: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,8 @@ def envelope(document: OutboundDocument) -> bytes:
 
 def read_receipt(content: bytes) -> Receipt:
     """Raises Unreadable."""
+    if len(content) > LONGEST_RECEIPT:
+        raise Unreadable(f"longer than {LONGEST_RECEIPT} bytes")
     try:
         body: Any = orjson.loads(content)
     except orjson.JSONDecodeError as error:
@@ -85,7 +92,13 @@ def read_receipt(content: bytes) -> Receipt:
     state = _text(row.get("state"))
     if not state:
         raise Unreadable("no state")
-    return Receipt(state, _text(row.get("reference")), _text(row.get("message")))
+    return Receipt(
+        state,
+        _text(row.get("reference")),
+        _text(row.get("message")),
+        mls=_text(row.get("mls")),
+        invoice_response=_text(row.get("invoice_response")),
+    )
 
 
 def _text(value: Any) -> str:

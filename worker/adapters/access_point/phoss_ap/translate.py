@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from worker.adapters.access_point.phoss_ap import wire
+from worker.model import receiver
 from worker.model.outcomes import AccessDenied, OutsideError, Refused, SlowDown, TryLater, UnknownOutcome
 from worker.ports import Submission, SubmissionState
 from worker.support.http import HttpResponse, HttpTrouble, NotSent
@@ -19,6 +20,16 @@ STATUS_WORDS: Final[dict[str, SubmissionState]] = {
     "sent": _S.DELIVERED,
     "rejected": _S.REFUSED,
     "permanently_failed": _S.REFUSED,
+}
+
+# EMlsReceptionStatus: what the receiver's access point said after its receipt. None: nothing (yet).
+MLS_WORDS: Final[dict[str, str | None]] = {
+    "": None,
+    "pending": None,
+    "not_applicable": None,
+    "received_ap": "AP",
+    "received_ab": "AB",
+    "received_re": "RE",
 }
 
 # `sendingResult` of phase4's report. Only used to tell an unknown word: the outcome is the transaction's.
@@ -85,12 +96,14 @@ def status(response: HttpResponse, *, key: str) -> Submission | None:
         raise TryLater("status: not a transaction in the answer", answer=response.described()) from None
     if transaction.instance_id and transaction.instance_id.lower() != key.lower():
         raise TryLater("status: the answer is about another document", answer=response.described())
-    state = STATUS_WORDS.get(transaction.status.lower())
+    state, mls = STATUS_WORDS.get(transaction.status.lower()), transaction.mls.lower()
+    code = MLS_WORDS.get(mls)
     return Submission(
         state=state or _S.QUEUED,
         vendor_reference=transaction.identifier or key,
-        answer=_answer(f"status {transaction.status}", transaction.error),
-        known_word=state is not None,
+        answer=_answer(f"status {transaction.status}", mls, transaction.error),
+        known_word=state is not None and mls in MLS_WORDS,
+        response=None if code is None else receiver.response(receiver.Source.MLS, code),
     )
 
 

@@ -33,6 +33,7 @@ class Transaction:
     identifier: str
     status: str
     error: str
+    mls: str = ""
 
 
 def submit_path(document: OutboundDocument) -> str:
@@ -84,6 +85,7 @@ def read_transaction(content: bytes) -> Transaction:
         identifier=_text(row.get("id")),
         status=_text(row.get("status")),
         error=_text(row.get("errorDetails")),
+        mls=_text(row.get("mlsStatus")),
     )
 
 
