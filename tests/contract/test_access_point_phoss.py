@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -118,9 +117,15 @@ async def test_never_seen(scripted: PhossAp, net: Any) -> None:
 # --- the sandbox --------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
-    async with Sandbox(World(now=lambda: datetime(2026, 3, 2, 8, tzinfo=UTC)), folder=tmp_path) as running:
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def sandbox(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sandbox]:
+    folder = tmp_path_factory.mktemp("phoss-ap")
+    async with Sandbox(World(now=lambda: datetime(2026, 3, 2, 8, tzinfo=UTC)), folder=folder) as running:
         yield running
 
 

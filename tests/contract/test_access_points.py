@@ -224,7 +224,10 @@ async def test_invented_status(way: Way) -> None:
     assert set(strange) == {QUEUED}
 
 
-@case("our keys refused: nobody is served, nothing done", folder="has no keys; one that cannot be written: test_access_point_folder.py")
+@case(
+    "our keys refused: nobody is served, nothing done",
+    folder="has no keys; without rights: test_access_point_folder.py",
+)
 async def test_access_denied(way: Way) -> None:
     document = way.document()
     assert way.line is not None
