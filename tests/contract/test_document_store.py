@@ -144,6 +144,25 @@ def test_many_writers_of_the_same_bytes_do_not_meet(shelf: Shelf) -> None:
     assert [found.sha256 for found in shelf.store.documents()] == [sha256]
 
 
+def test_of_many_who_mark_at_once_one_is_first_and_the_others_read_it(shelf: Shelf) -> None:
+    name, got = "a" * 64, list[bytes | None]()
+
+    def work(place: int) -> None:
+        got.append(shelf.store.mark(name=name, content=f"mark {place}".encode()))
+
+    threads = [threading.Thread(target=work, args=(place,)) for place in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert got.count(None) == 1
+    [there] = {found for found in got if found is not None}
+    assert shelf.store.mark(name=name, content=b"late") == there
+    assert list(shelf.store.documents()) == []
+    with pytest.raises(ValueError):
+        shelf.store.mark(name="../etc/passwd", content=b"")
+
+
 # --- the folder alone -----------------------------------------------------------------------------
 
 

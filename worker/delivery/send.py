@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from worker.delivery import efaktura, ehf, email, letter
+from worker.delivery.marks import OTHER_KEY, sent_before_we_knew
 from worker.delivery.outbound import DeliveryConfig, Parcel, Sent, parcel
 from worker.delivery.reach import still_receives
 from worker.model.channel import Channel
@@ -28,7 +29,7 @@ from worker.ports import (
 from worker.store import deliveries, invoices
 from worker.store.database import Database
 from worker.store.isolation import isolated
-from worker.store.rows import DeliveryRow
+from worker.store.rows import DeliveryRow, InvoiceRow
 from worker.support.clock import Clock, oslo_date
 from worker.support.halt import Halt
 from worker.support.log import bound, get_logger, place
@@ -155,13 +156,9 @@ async def attempt(desk: Desk, delivery: DeliveryRow, act: str, call: Call) -> st
     started = desk.clock.now()
     invoice = invoices.get(desk.db, delivery.invoice_id)
     result = _Result(desk, delivery, act, started)
-    try:
-        packed = parcel(invoice, delivery, desk.documents)
-    except (DocumentLost, DocumentError) as error:
-        back = DeliveryEvent.TRY_LATER if act == "send" else None
-        return result.write(back, "lost", answer=str(error), park=(ParkedReason.DOCUMENT_LOST, str(error)))
-    except OSError as error:  # the store's disk, before anything was sent
-        return _later(result, TryLater(f"document store: {error.strerror or type(error).__name__}"))
+    packed = _packed(result, invoice)
+    if isinstance(packed, str):
+        return packed
     try:
         sent = await call(packed)
     except Refused as error:
@@ -184,6 +181,23 @@ async def attempt(desk: Desk, delivery: DeliveryRow, act: str, call: Call) -> st
     if sent.event is DeliveryEvent.ACCEPTED and delivery.state == DeliveryState.HANDED_OVER:
         return result.write(None, "no_receipt_yet", answer=sent.answer, due_at=_next_question(delivery, started))
     return result.write(sent.event, str(sent.event), reference=sent.vendor_reference, answer=sent.answer)
+
+
+def _packed(result: _Result, invoice: InvoiceRow) -> Parcel | str:
+    """What the call needs, or what it came to when it may not be made."""
+    desk, delivery = result.desk, result.delivery
+    try:
+        packed = parcel(invoice, delivery, desk.documents)
+        elsewhere = sent_before_we_knew(invoice, delivery, desk.documents) if result.act == "send" else ""
+    except (DocumentLost, DocumentError) as error:
+        back = DeliveryEvent.TRY_LATER if result.act == "send" else None
+        return result.write(back, "lost", answer=str(error), park=(ParkedReason.DOCUMENT_LOST, str(error)))
+    except OSError as error:  # the store is away or its disk is full, before anything was sent
+        return _later(result, TryLater(f"document store: {error.strerror or type(error).__name__}"))
+    if elsewhere:
+        get_logger().error("delivery.sent_before", channel=delivery.channel)
+        return _unknown(result, elsewhere, ask=elsewhere != OTHER_KEY)
+    return packed
 
 
 class NeverArrived(Exception):
@@ -263,7 +277,7 @@ def _later(result: _Result, error: TryLater) -> str:
     return result.write(DeliveryEvent.TRY_LATER, error.kind, answer=answer, due_at=now + wait)
 
 
-def _unknown(result: _Result, answer: str, reference: str = "") -> str:
+def _unknown(result: _Result, answer: str, reference: str = "", *, ask: bool = True) -> str:
     """We cannot know whether it was done. Where the other side can be asked, ask later; else it is a person's case."""
     delivery, now = result.delivery, result.desk.clock.now()
     if delivery.state == DeliveryState.HANDED_OVER:  # it was taken over; only the receipt is lacking
@@ -271,7 +285,9 @@ def _unknown(result: _Result, answer: str, reference: str = "") -> str:
     event = DeliveryEvent.UNKNOWN if result.act == "send" else None
     park = None
     if Channel(delivery.channel) in (Channel.EMAIL_LINK, Channel.EMAIL_PDF):
-        park = (ParkedReason.SENT_UNKNOWN, f"the mail server's answer never came: {answer[:200]}")
+        park = (ParkedReason.SENT_UNKNOWN, f"it may have been sent, and a mail server cannot be asked: {answer[:200]}")
+    elif not ask:
+        park = (ParkedReason.SENT_UNKNOWN, f"it may have been sent: {answer[:200]}")
     elif now - delivery.created_at >= STANDSTILL:
         park = (ParkedReason.SENT_UNKNOWN, f"no final word after {STANDSTILL}: {answer[:200]}")
     due_at = now + (timedelta(0) if event else ASK_AGAIN)

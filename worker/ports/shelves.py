@@ -43,6 +43,11 @@ class DocumentStore(Protocol):
         """Gone when it returns; one that is not there is no error. Raises OSError."""
         ...
 
+    def mark(self, *, name: str, content: bytes) -> bytes | None:
+        """Writes a mark under `name` (a SHA-256) unless one is there: then returns what that one says. Durable when it
+        returns, and only one of several callers at once gets None. Raises OSError."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:

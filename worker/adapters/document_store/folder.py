@@ -15,6 +15,7 @@ from worker.support import files
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 # Invoices hold personal data: readable by the worker and its group, nobody else.
 _MODE = 0o640
+_MARKS = "marks"
 
 
 class FolderDocumentStore:
@@ -59,6 +60,18 @@ class FolderDocumentStore:
         """Gone when it returns; one that is not there is no error. Raises OSError."""
         if _SHA256.fullmatch(sha256):
             self._path(sha256).unlink(missing_ok=True)
+
+    def mark(self, *, name: str, content: bytes) -> bytes | None:
+        """None: the mark is now there. Otherwise what the mark there says. Raises OSError, ValueError (no SHA-256)."""
+        if not _SHA256.fullmatch(name):
+            raise ValueError("a mark is named by a SHA-256")
+        path = self._root / _MARKS / name[:2] / name
+        files.make_folder(path.parent)
+        try:
+            files.create(path, content, mode=_MODE)
+        except FileExistsError:
+            return path.read_bytes()
+        return None
 
     def _path(self, sha256: str) -> Path:
         return self._root / sha256[:2] / sha256[2:4] / sha256

@@ -13,12 +13,13 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import obstore
-from obstore.exceptions import BaseError
+from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import S3Store
 
 from worker.ports import DocumentLost, StoredDocument
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_MARKS = "marks"
 _TIMEOUTS = {"connect_timeout": "5s", "timeout": "30s"}
 # A run must not stand still for a store that is away: what could not be written is tried again by the next slot.
 _RETRIES: obstore.store.RetryConfig = {"max_retries": 2, "retry_timeout": timedelta(seconds=20)}
@@ -83,7 +84,7 @@ class S3DocumentStore:
             for batch in obstore.list(self._store):
                 for found in batch:
                     name = str(found["path"]).rpartition("/")[2]
-                    if _SHA256.fullmatch(name):
+                    if _SHA256.fullmatch(name) and str(found["path"]).endswith(_key(name)):
                         written: datetime = found["last_modified"]
                         yield StoredDocument(sha256=name, size=int(found["size"]), written_at=written)
         except (BaseError, OSError) as error:
@@ -98,9 +99,29 @@ class S3DocumentStore:
         except (BaseError, OSError) as error:
             raise _trouble(error) from None
 
-    def _read(self, sha256: str) -> bytes | None:
+    def mark(self, *, name: str, content: bytes) -> bytes | None:
+        """None: the mark is now there. Otherwise what the mark there says. Raises OSError, ValueError (no SHA-256).
+
+        Needs a server that knows `If-None-Match: *` on PUT, as Amazon's does since 2024, MinIO and Ceph too.
+        """
+        if not _SHA256.fullmatch(name):
+            raise ValueError("a mark is named by a SHA-256")
+        key = f"{_MARKS}/{name[:2]}/{name}"
         try:
-            return bytes(obstore.get(self._store, _key(sha256)).bytes())
+            obstore.put(self._store, key, content, mode="create")
+        except AlreadyExistsError:
+            there = self._bytes(key)
+            return None if there == content else there  # ours: its answer was lost and it was put again
+        except (BaseError, OSError) as error:
+            raise _trouble(error) from None
+        return None
+
+    def _read(self, sha256: str) -> bytes | None:
+        return self._bytes(_key(sha256))
+
+    def _bytes(self, key: str) -> bytes | None:
+        try:
+            return bytes(obstore.get(self._store, key).bytes())
         except FileNotFoundError:
             self._require_bucket()  # without it every document would seem lost
             return None
