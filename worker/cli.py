@@ -36,6 +36,7 @@ from worker.service import load_all_clients, log_broken, run_service
 from worker.settings import ClientFile, WorkerSettings
 from worker.stamping.making import paper_of
 from worker.stamping.pdf.proof_sheet import proof_sheet, sample_letter
+from worker.store import reach as reach_answers
 from worker.store import reading, retrying, slots
 from worker.store.database import Database, SchemaError, migrate
 from worker.store.keys import delivery_key
@@ -137,14 +138,16 @@ def status(client: Client = None, json: Json = False, settings: Settings = DEFAU
     names = [name for name in names if client in (None, name)]
     statuses = [reading.client_status(db, client=name) for name in names]
     runs = {name: _last_runs(db, name) for name in names}
+    reach = reach_answers.status(db, now=clock_of(None, loaded).now())
     db.close()
     notes = [f"{error.file} cannot be used: {fault}" for error in bad for fault in error.faults]
     rules = _described_rules(loaded)
     if json:
-        told = {"clients": statuses, "runs": runs, "broken_settings": notes, "rules": rules}
+        told = {"clients": statuses, "runs": runs, "broken_settings": notes, "rules": rules, "reach": reach.as_words()}
         typer.echo(tables.as_json(told))
     else:
-        tables.terminal().print(tables.status_tables(statuses, runs, [*notes, f"official rules: {rules}"]))
+        notes += [f"official rules: {rules}", *tables.reach_notes(reach)]
+        tables.terminal().print(tables.status_tables(statuses, runs, notes))
 
 
 def _described_rules(settings: WorkerSettings) -> str:

@@ -15,6 +15,7 @@ from rich.text import Text
 from worker.model.channel import FACTS, Channel
 from worker.model.money import Money
 from worker.model.parked import PARKED, ParkedReason
+from worker.store.reach import ReachStatus
 from worker.store.reading import ClientStatus, Story
 from worker.store.rows import InvoiceRow, SlotRow
 from worker.support.clock import OSLO
@@ -69,6 +70,17 @@ def status_tables(statuses: list[ClientStatus], runs: dict[str, list[SlotRow]], 
     if not statuses:
         parts.append(Text("no clients: write config/clients/<client>.env (see config/clients/client.env.example)"))
     return Group(*parts)
+
+
+def reach_notes(reach: ReachStatus) -> list[str]:
+    """What the Peppol look-up is in doubt about; nothing when all is well."""
+    notes: list[str] = []
+    if reach.waiting:
+        notes.append(f"EHF: {reach.waiting} that received it now say no, and are looked up a second time")
+    if not reach.doubt.no_is_believed:
+        told = f"{reach.doubt.flipped} of {reach.doubt.sample} that received it now say no"
+        notes.append(f"EHF: NO IS NOT BELIEVED ({told}): the network is in trouble, or the look-up")
+    return notes
 
 
 def _counts(counts: dict[str, Any]) -> str:
@@ -138,7 +150,19 @@ def _considered(story: Story) -> RenderableType:
         for channel, why in decision.considered or [["-", decision.reason]]:
             style = "bold" if channel == decision.channel else "dim"
             table.add_row(when(decision.at), Text(_channel(channel), style), Text(why, style))
+        for one in decision.evidence or []:
+            table.add_row("", Text("  looked up", "dim"), Text(_evidence(one), "dim"))
     return table
+
+
+def _evidence(one: dict[str, Any]) -> str:
+    """Who was asked what and when, and what came back."""
+    at = when(datetime.fromisoformat(one["looked_up_at"])) if one.get("looked_up_at") else "?"
+    found, answer = one.get("found"), one.get("answer")
+    said = f"{found}, taken for {answer}" if found != answer else f"{answer}"
+    kept = "kept from then" if one.get("cached") else "fresh"
+    asked = f"DNS {one.get('name') or '-'} · SMP {one.get('smp') or '-'}"
+    return f"{one.get('participant') or '-'}: {said} · {asked} · {at} · {kept}"
 
 
 def _attempts(story: Story) -> RenderableType:
@@ -165,7 +189,9 @@ def _attempts(story: Story) -> RenderableType:
 def _timeline(story: Story) -> RenderableType:
     table = _table("Timeline", "when", "event", "from", "to", "detail")
     for event in story.events:
-        table.add_row(when(event.at), event.event, event.from_state or "", event.to_state or "", Text(event.detail or ""))
+        table.add_row(
+            when(event.at), event.event, event.from_state or "", event.to_state or "", Text(event.detail or "")
+        )
     return table
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -21,6 +22,10 @@ class ReachStatus:
 
     doubt: ReachDoubt
     waiting: int
+
+    def as_words(self) -> dict[str, Any]:
+        """As `status --json` tells it."""
+        return {"waiting": self.waiting, **asdict(self.doubt), "no_is_believed": self.doubt.no_is_believed}
 
 
 def remembered(db: Database, *, participant: str, kind: Kind) -> ReachMemory | None:
