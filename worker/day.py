@@ -30,13 +30,13 @@ TIMETABLE: tuple[Job, ...] = (
         "intake",
         (time(8, 0), time(10, 30)),
         timedelta(hours=2, minutes=30),
-        ("intake", "stamping", "registration", "routing", "delivery"),
+        ("intake", "stamping", "registration", "routing", "delivery", "codes"),
     ),
     Job(
         "fallback",
         (time(8, 0), time(10, 30)),
         timedelta(hours=2, minutes=30),
-        ("follow_up", "fallback", "delivery"),
+        ("follow_up", "bounces", "fallback", "delivery", "codes"),
     ),
     Job(
         "postback",
@@ -56,6 +56,7 @@ TIMETABLE: tuple[Job, ...] = (
             "settlement_vouchers",
             "settlement_posting",
             "postback",
+            "settlement_statement",
             "story_digest",
         ),
     ),
@@ -65,9 +66,20 @@ TIMETABLE: tuple[Job, ...] = (
         "follow_up",
         _every(10, time(8, 10), time(17, 0)),
         timedelta(minutes=9),
-        ("follow_up", "fallback_refused", "routing", "delivery", "postback_repeats", "settlement_repeats"),
+        (
+            "follow_up",
+            "bounces",
+            "fallback_refused",
+            "routing",
+            "delivery",
+            "codes",
+            "postback_repeats",
+            "settlement_repeats",
+        ),
     ),
 )
+# Always, day and night: a debtor who has asked for a new code waits for it in front of the screen.
+CODES_EVERY = timedelta(seconds=15)
 JOBS: dict[str, Job] = {job.name: job for job in TIMETABLE}
 REPORTED_WHEN_MISSED = ("intake", "fallback", "postback", "settlement")
 

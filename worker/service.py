@@ -10,23 +10,34 @@ import asyncio
 import signal
 import socket
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, datetime, time, timedelta
 
 import uvicorn
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
 
-from worker.day import REPORTED_WHEN_MISSED, TIMETABLE, due_before_today, due_today
+from worker.day import CODES_EVERY, REPORTED_WHEN_MISSED, TIMETABLE, due_before_today, due_today
 from worker.portal import create_app
 from worker.runs import owner_name, report_missed, run_slot
 from worker.settings import ClientFile, SettingsError, WorkerSettings, load_clients
-from worker.store import slots
+from worker.store import codes, slots
+from worker.store.database import DatabaseUnusable
 from worker.store.links import StoreLinkBook
+from worker.store.one_host import BEAT, OneHost
 from worker.support.clock import OSLO, Clock, SystemClock, is_bank_day, oslo_date
-from worker.support.log import get_logger
+from worker.support.log import bound, get_logger
 from worker.support.summary import Summary
-from worker.wiring import House, booking_plan, build_house, check_efaktura, check_tenant, stamping_config
+from worker.wiring import (
+    House,
+    booking_plan,
+    build_house,
+    check_all_accounts,
+    check_efaktura,
+    check_tenant,
+    code_step,
+    stamping_config,
+)
 
 DRAIN_SECONDS = 50.0  # inside a container's usual 60 s grace
 CANCEL_SECONDS = 2.0
@@ -144,12 +155,22 @@ async def run_service(settings: WorkerSettings, clock: Clock | None = None) -> i
         get_logger().error("portal.cannot_listen", host=host, port=port, message=error.strerror or "")
         return 1
     with door:
-        return await _run(settings, clock or SystemClock(), door)
+        house = build_house(settings, clock or SystemClock())
+        host = OneHost(house.db.file)
+        try:
+            host.take(SystemClock().now())
+        except DatabaseUnusable as error:
+            get_logger().error("store.other_host", message=str(error))
+            await house.aclose()
+            return 1
+        try:
+            return await _run(settings, house, host, door)
+        finally:
+            host.release(SystemClock().now())
 
 
-async def _run(settings: WorkerSettings, clock: Clock, door: socket.socket) -> int:
+async def _run(settings: WorkerSettings, house: House, host: OneHost, door: socket.socket) -> int:
     log = get_logger()
-    house = build_house(settings, clock)
     owner, stop, wake = owner_name(), asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -161,14 +182,17 @@ async def _run(settings: WorkerSettings, clock: Clock, door: socket.socket) -> i
     wake.set()  # what came due while we were down
     log.info("rules.used", message=house.rules.describe())
     log.info("worker.started", owner=owner, environment=settings.environment, port=door.getsockname()[1])
+    checking = asyncio.create_task(_check_accounts(house, settings))
     working = asyncio.create_task(_work(house, settings, wake, stop, owner))
+    mailing = asyncio.create_task(_codes(house, settings, stop))
+    holding = asyncio.create_task(_hold(host))
     stopping = asyncio.create_task(stop.wait())
     code = 0
     try:
-        await asyncio.wait({serving, working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({serving, working, holding, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if not stop.is_set():
             code = 1  # whichever it was, it has not been told to end
-            log.error("worker.failed", exc_info=_failure(working) or _failure(serving))
+            log.error("worker.failed", exc_info=_failure(working) or _failure(holding) or _failure(serving))
             _stop(stop, wake)
         house.halt.call()
         log.info("worker.stopping", seconds=DRAIN_SECONDS)
@@ -182,13 +206,32 @@ async def _run(settings: WorkerSettings, clock: Clock, door: socket.socket) -> i
         elif code == 0 and _failure(working) is not None:
             code = 1
             log.error("worker.failed", exc_info=_failure(working))
+        await asyncio.wait({mailing}, timeout=CANCEL_SECONDS)
     finally:
+        holding.cancel()
+        mailing.cancel()
+        await asyncio.wait({mailing})
         stopping.cancel()
+        checking.cancel()
+        await asyncio.wait({checking})
         server.should_exit = True
         await asyncio.wait({serving})
         await house.aclose()
     log.info("worker.stopped")
     return code
+
+
+async def _check_accounts(house: House, settings: WorkerSettings) -> None:
+    """Beside the work: a start waits for no ERP."""
+    clients, _ = await asyncio.to_thread(load_all_clients, settings)
+    await check_all_accounts(house, clients)
+
+
+async def _hold(host: OneHost) -> None:
+    """Keeps the SQLite file ours. Raises DatabaseUnusable when another machine has taken over while this one stood."""
+    while True:
+        await asyncio.sleep(BEAT.total_seconds())
+        host.beat(SystemClock().now())
 
 
 def _failure(task: asyncio.Task[None]) -> BaseException | None:
@@ -222,6 +265,30 @@ def _late_looks() -> list[time]:
     last = max(datetime.combine(day, at) for job in TIMETABLE for at in job.times)
     end = max(datetime.combine(day, job.times[-1]) + job.window for job in TIMETABLE)
     return [(last + step * LOOK_AGAIN).time() for step in range(1, (end - last) // LOOK_AGAIN + 2)]
+
+
+async def send_codes(house: House, settings: WorkerSettings) -> Summary:
+    """Sends every code that is due, for all clients; asks the store first, and reads no file when there is none."""
+    total = Summary()
+    waiting = await asyncio.to_thread(codes.clients_waiting, house.db, now=house.clock.now())
+    if waiting:
+        clients, _ = await asyncio.to_thread(load_all_clients, settings)
+        for client in clients:
+            if client.name in waiting:
+                with bound(client=client.name, step="codes"):
+                    total.update(await code_step(house, client)())
+    return total
+
+
+async def _codes(house: House, settings: WorkerSettings, stop: asyncio.Event) -> None:
+    """Until told to stop. What fails is told and tried again: the timetable must not fall over it."""
+    while not stop.is_set():
+        try:
+            await send_codes(house, settings)
+        except Exception as error:  # noqa: BLE001 - see above
+            get_logger().error("codes.failed", exc_info=error)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), CODES_EVERY.total_seconds())
 
 
 async def _work(house: House, settings: WorkerSettings, wake: asyncio.Event, stop: asyncio.Event, owner: str) -> None:

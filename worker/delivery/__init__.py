@@ -1,7 +1,10 @@
 """Delivery: the invoice leaves the house, once."""
 
+from worker.delivery.bounces import BounceConfig
+from worker.delivery.bounces import run as run_bounces
+from worker.delivery.codes import run as run_codes
 from worker.delivery.follow_up import run as run_follow_up
 from worker.delivery.outbound import DeliveryConfig
 from worker.delivery.send import Carriers, run
 
-__all__ = ["Carriers", "DeliveryConfig", "run", "run_follow_up"]
+__all__ = ["BounceConfig", "Carriers", "DeliveryConfig", "run", "run_bounces", "run_codes", "run_follow_up"]

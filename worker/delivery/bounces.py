@@ -9,14 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy.exc import OperationalError
-
 from worker.model.bounce import MailReport, ReportKind, Waits
 from worker.model.outcomes import TryLater
 from worker.ports import Filed, Mailbox, OpenMailbox
 from worker.store import bounces
 from worker.store.bounces import SentMail
 from worker.store.database import Database
+from worker.store.isolation import DATABASE_DOWN
 from worker.support.clock import Clock
 from worker.support.halt import Halt
 from worker.support.log import bound, get_logger
@@ -58,7 +57,7 @@ async def _one(uid: str, box: OpenMailbox, clock: Clock, config: BounceConfig, d
         return
     try:
         outcome = _record(report, config, db, clock)
-    except OperationalError:
+    except DATABASE_DOWN:
         raise
     except Exception as error:  # noqa: BLE001 - one message must not keep the others waiting; it stays where it lies
         get_logger().error("bounces.message_failed", exc_info=error)

@@ -58,3 +58,13 @@ class Waits(StrEnum):
     NOT_OURS = "not_ours"
     CONTRADICTORY = "contradictory"
     WHICH_RECIPIENT = "which_recipient"
+
+
+WAITS: dict[str, str] = {
+    Waits.NOT_A_REPORT: "no bounce: somebody has written to the address",
+    Waits.UNREADABLE: "a report in a form nobody knows, or a hostile one; it was not looked into",
+    Waits.FORGED: "its return path is made like ours, but we have not made it",
+    Waits.NOT_OURS: "it names no mail of ours",
+    Waits.CONTRADICTORY: "it names two mails of ours",
+    Waits.WHICH_RECIPIENT: "the mail had several recipients, and it names one of whom we know nothing",
+}

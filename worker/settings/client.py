@@ -40,6 +40,7 @@ class ClientSettings(EnvFileSettings):
     unopened_days: int = Field(default=4, ge=1, le=30)
     print_only_address: Email = "printonly@factoringfinans.no"
     reply_to: Email = ""
+    link_code: Literal["same_mail", "second_mail"] = "same_mail"
     access_point_tenant: str = Field(default="", pattern=r"^[A-Za-z0-9-]{0,64}$")
     efaktura: Literal["off", "on"] = "off"
     efaktura_tenant: str = ""

@@ -27,6 +27,7 @@ def faults(settings: WorkerSettings) -> list[str]:
         "PORTAL_URL": urlsplit(settings.portal_url).hostname or "",
         "DOCUMENT_STORE_ENDPOINT": urlsplit(settings.document_store_endpoint).hostname or "",
         "SMTP_HOST": settings.smtp_host,
+        "IMAP_HOST": settings.imap_host,
         "SFTP_HOST": settings.sftp_host if settings.print_house == "sftp" else "",
         "INBOX_SFTP_HOST": settings.inbox_sftp_host if settings.inbox == "sftp" else "",
     }

@@ -32,6 +32,12 @@ def _email(value: str) -> str:
     return value
 
 
+def _folder_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9 ._/-]{1,100}", value):
+        raise ValueError("must be a folder's name of letters, digits, blanks and . _ - /")
+    return value
+
+
 def _colour(value: str) -> str:
     if not re.fullmatch(r"#[0-9a-fA-F]{6}", value):
         raise ValueError("must be a colour like #1f4e5f")
@@ -49,6 +55,7 @@ AccountIfAny = Annotated[str, AfterValidator(lambda value: _account(value) if va
 LedgerAccountIfAny = Annotated[str, AfterValidator(lambda value: _ledger_account(value) if value else "")]
 OrganisationNumber = Annotated[str, AfterValidator(checked_organisation_number)]
 Email = Annotated[str, AfterValidator(_email)]
+FolderName = Annotated[str, AfterValidator(_folder_name)]
 Colour = Annotated[str, AfterValidator(_colour)]
 
 

@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from worker.settings import lock
-from worker.settings.values import Account, Email, OrganisationNumber, iban_of
+from worker.settings.values import Account, Email, FolderName, OrganisationNumber, iban_of
 from worker.support.env_file import EnvFileSettings
+from worker.support.return_path import LONGEST_LOCAL_PART
 
 
 class WorkerSettings(EnvFileSettings):
@@ -83,6 +84,16 @@ class WorkerSettings(EnvFileSettings):
     smtp_password: SecretStr = SecretStr("")
     smtp_from: Email = Field(min_length=3)
     smtp_timeout_seconds: float = Field(default=30, gt=0, le=300)
+    bounce_address: Email = ""
+    imap_host: str = ""
+    imap_port: int = Field(default=993, ge=1, le=65535)
+    imap_security: Literal["tls", "starttls", "none"] = "tls"
+    imap_user: str = ""
+    imap_password: SecretStr = SecretStr("")
+    imap_folder: FolderName = "INBOX"
+    imap_processed_folder: FolderName = "processed"
+    imap_unmatched_folder: FolderName = "unmatched"
+    imap_timeout_seconds: float = Field(default=30, gt=0, le=300)
 
     print_house: Literal["folder", "sftp"] = "folder"
     print_folder: Path = Path("var/letters")
@@ -136,6 +147,13 @@ class WorkerSettings(EnvFileSettings):
             raise ValueError("must be host:port")
         return value
 
+    @field_validator("bounce_address")
+    @classmethod
+    def _room_for_token(cls, value: str) -> str:
+        if len(value.rpartition("@")[0]) > LONGEST_LOCAL_PART or not value.isascii():
+            raise ValueError(f"must be ASCII, with at most {LONGEST_LOCAL_PART} characters before the @")
+        return value
+
     @field_validator("portal_key")
     @classmethod
     def _long_key(cls, value: SecretStr) -> SecretStr:
@@ -169,6 +187,15 @@ class WorkerSettings(EnvFileSettings):
             gaps = [key for key, value in needed.items() if not value]
             if gaps:
                 faults.append(f"ACCESS_POINT or EFAKTURA_CHANNEL=maventa needs {', '.join(gaps)}")
+        if self.imap_host:
+            wanted = {"IMAP_USER": self.imap_user, "IMAP_PASSWORD": self.imap_password.get_secret_value()}
+            gaps = [key for key, value in wanted.items() if not value]
+            if gaps:
+                faults.append(f"IMAP_HOST needs {', '.join(gaps)}")
+            if len({self.imap_folder, self.imap_processed_folder, self.imap_unmatched_folder}) < 3:
+                faults.append("IMAP_FOLDER, IMAP_PROCESSED_FOLDER and IMAP_UNMATCHED_FOLDER must differ")
+            if self.imap_security == "none" and self.imap_host not in lock.LOCAL:
+                faults.append("IMAP_SECURITY=none is for this machine only: the password would go in the clear")
         if self.smtp_user and self.smtp_security == "none":
             faults.append("SMTP_USER needs SMTP_SECURITY=starttls or tls: the password would go in the clear")
         for wanted, prefix, chosen in (("PRINT_HOUSE", "", self.print_house), ("INBOX", "INBOX_", self.inbox)):

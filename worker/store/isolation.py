@@ -15,6 +15,9 @@ from worker.store.database import Database
 from worker.support.log import get_logger, place
 from worker.support.summary import Summary
 
+# Everybody's trouble: never taken for a fault of one invoice or message.
+DATABASE_DOWN = OperationalError
+
 
 @contextmanager
 def isolated(db: Database, invoice_id: int, *, now: datetime, summary: Summary) -> Generator[None]:
@@ -24,7 +27,7 @@ def isolated(db: Database, invoice_id: int, *, now: datetime, summary: Summary) 
     """
     try:
         yield
-    except OperationalError:
+    except DATABASE_DOWN:
         raise
     except IllegalTransition:
         # Another worker, or a person's command, has moved it meanwhile: theirs stands.

@@ -1,10 +1,12 @@
 """The only place that builds adapters and hands them to steps."""
 
+from worker.wiring.accounts import check_all_accounts, check_client_accounts
 from worker.wiring.counterparties import build_documents, build_rules, check_efaktura, check_tenant
 from worker.wiring.erp import booking_plan, build_erp, build_vouchers
 from worker.wiring.house import House, build_house
 from worker.wiring.rule_folders import check_rules_folder, compile_rules, write_rules_manifest
-from worker.wiring.steps import routing_rules, stamping_config, steps_of
+from worker.wiring.settlement import statement_config
+from worker.wiring.steps import code_step, routing_rules, stamping_config, steps_of
 
 __all__ = [
     "House",
@@ -14,12 +16,16 @@ __all__ = [
     "build_house",
     "build_rules",
     "build_vouchers",
+    "check_all_accounts",
+    "check_client_accounts",
     "check_efaktura",
     "check_rules_folder",
     "check_tenant",
+    "code_step",
     "compile_rules",
     "routing_rules",
     "stamping_config",
+    "statement_config",
     "steps_of",
     "write_rules_manifest",
 ]

@@ -29,6 +29,7 @@ from worker.wiring.counterparties import (
     build_print_house,
     build_rules,
 )
+from worker.wiring.mail import BounceBox, build_bounce_box
 
 POWEROFFICE_REQUESTS_PER_SECOND = 50  # per application key, all clients together (vendor's limit)
 POWEROFFICE_V2_REQUESTS_PER_SECOND = 10  # per subscription key, likewise
@@ -51,6 +52,7 @@ class House:
     print_house: PrintHouse
     fetcher: Fetcher | None
     mail_server: SmtpServer
+    bounce_box: BounceBox | None
     pacer: Pacer
     pacer_v2: Pacer
     halt: Halt
@@ -101,6 +103,7 @@ def build_house(settings: WorkerSettings, clock: Clock) -> House:
         print_house=print_house,
         fetcher=fetcher,
         mail_server=build_mail_server(settings),
+        bounce_box=build_bounce_box(settings, db, halt),
         pacer=EvenPacer(POWEROFFICE_REQUESTS_PER_SECOND),
         pacer_v2=EvenPacer(POWEROFFICE_V2_REQUESTS_PER_SECOND),
         halt=halt,

@@ -6,13 +6,30 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from worker.settings import ClientFile, load_clients
+from worker.settings import ClientFile, WorkerSettings, load_clients
+from worker.settlement import daily as settlement_daily
 from worker.settlement import inbox as settlement_inbox
 from worker.settlement import posting as settlement_posting
+from worker.settlement.daily import StatementConfig
 from worker.settlement.step import MatchingConfig, book_all, match_all
+from worker.store import vouchers
 from worker.support.summary import Summary
+from worker.wiring.accounts import why_not_post
 from worker.wiring.erp import booking_plan, build_vouchers
 from worker.wiring.house import House, Step
+
+
+def statement_config(settings: WorkerSettings, client: ClientFile) -> StatementConfig:
+    """How the client's statement is made."""
+    own = client.settings
+    return StatementConfig(
+        folder=settings.statement_folder,
+        client_name=own.client_name,
+        factor_name=settings.factor_name,
+        factor_organisation_number=settings.factor_organisation_number,
+        factor_account=own.factor_account or settings.factor_account,
+        clearing=own.accounts["clearing"] if own.return_data == "on" else None,
+    )
 
 
 def settlement_steps(house: House, client: ClientFile) -> dict[str, Step]:
@@ -59,6 +76,10 @@ def settlement_steps(house: House, client: ClientFile) -> dict[str, Step]:
             return Summary()
         book = build_vouchers(house, client)
         try:
+            why = await why_not_post(house, client, book, tell=not repeats_only)
+            if why:
+                vouchers.hold(db, client=client.name, why=why, now=clock.now(), repeats_only=repeats_only)
+                return Summary(trouble=1)
             return await settlement_posting.run(
                 clock=clock, client=client.name, db=db, book=book, halt=house.halt, repeats_only=repeats_only
             )
@@ -73,5 +94,12 @@ def settlement_steps(house: House, client: ClientFile) -> dict[str, Step]:
             lambda: book_all(now=clock.now(), client=client.name, plan=plan, db=db, halt=house.halt)
         ),
         "settlement_posting": lambda: posting(repeats_only=False),
+        "settlement_statement": lambda: settlement_daily.run(
+            now=clock.now(),
+            client=client.name,
+            config=statement_config(settings, client),
+            db=db,
+            open_book=lambda: build_vouchers(house, client),
+        ),
         "settlement_repeats": lambda: posting(repeats_only=True),
     }

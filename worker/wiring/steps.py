@@ -64,6 +64,8 @@ def steps_of(house: House, client: ClientFile, erp: Erp) -> dict[str, Step]:
         "follow_up": lambda: delivery.run_follow_up(
             clock=clock, client=name, config=sending, db=db, documents=documents, carriers=carriers, halt=house.halt
         ),
+        "bounces": lambda: _bounces(house),
+        "codes": code_step(house, client),
         "fallback": lambda: routing.run_fallback(now=clock.now(), client=name, rules=rules, db=db),
         "fallback_refused": lambda: routing.run_fallback(
             now=clock.now(), client=name, rules=rules, db=db, refused_only=True
@@ -77,6 +79,24 @@ def steps_of(house: House, client: ClientFile, erp: Erp) -> dict[str, Step]:
         **settlement_steps(house, client),
         "story_digest": lambda: _keep_digest(house, name),
     }
+
+
+async def _bounces(house: House) -> Summary:
+    """The mailbox is the house's: the first client whose turn it is looks into it, the others find it done."""
+    return await house.bounce_box.look(house.clock) if house.bounce_box is not None else Summary()
+
+
+def code_step(house: House, client: ClientFile) -> Step:
+    """Sends the client's codes that are due; it needs no ERP, so it is also run between the slots."""
+    sending = _delivery_config(house.settings, client)
+    return lambda: delivery.run_codes(
+        clock=house.clock,
+        client=client.name,
+        config=sending,
+        db=house.db,
+        mail_server=house.mail_server,
+        halt=house.halt,
+    )
 
 
 async def _keep_digest(house: House, client: str) -> Summary:
@@ -146,6 +166,8 @@ def _delivery_config(settings: WorkerSettings, client: ClientFile) -> delivery.D
         unopened_days=own.unopened_days,
         server_key=settings.portal_key.get_secret_value().encode(),
         return_address=settings.factor_return_address,
+        bounce_address=settings.bounce_address,
+        code_in_second_mail=own.link_code == "second_mail",
         letter_colour=own.letter_colour,
         letter_duplex=own.letter_duplex,
         access_point_tenant=own.access_point_tenant,
