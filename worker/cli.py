@@ -12,6 +12,8 @@ import typer
 
 from worker import __version__, tables
 from worker.cli_audit import audit_app
+from worker.cli_books import settlement_app
+from worker.cli_bounces import bounces_app
 from worker.cli_common import (
     DEFAULT,
     Client,
@@ -28,7 +30,6 @@ from worker.cli_common import (
 )
 from worker.cli_documents import documents_app
 from worker.cli_resend import resend
-from worker.cli_settlement import settlement_app
 from worker.day import JOBS
 from worker.ports import DocumentLost, RulesUnavailable
 from worker.runs import run_now
@@ -40,6 +41,7 @@ from worker.store import reach as reach_answers
 from worker.store import reading, retrying, slots
 from worker.store.database import Database, SchemaError, migrate
 from worker.store.keys import delivery_key
+from worker.store.one_host import OneHost
 from worker.support import log
 from worker.support.clock import Clock
 from worker.wiring import (
@@ -63,6 +65,7 @@ app = typer.Typer(
 invoice_app = typer.Typer(help="One invoice.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(invoice_app, name="invoice")
 app.add_typer(settlement_app, name="settlement")
+app.add_typer(bounces_app, name="bounces")
 app.add_typer(audit_app, name="audit")
 app.add_typer(documents_app, name="documents")
 rules_app = typer.Typer(help="The official rules for EHF, in a folder.", no_args_is_help=True, rich_markup_mode=None)
@@ -121,9 +124,11 @@ def job(
 
 async def _jobs(settings: WorkerSettings, clock: Clock, clients: list[ClientFile], name: str) -> bool:
     house = build_house(settings, clock)
+    host = OneHost(house.db.file).take(SystemClock().now())  # whoever opened the database has just looked
     try:
         summaries = [await run_now(house, client, name) for client in clients]
     finally:
+        host.release(SystemClock().now())
         await house.aclose()
     return any(summary.troubled or summary["failed_steps"] for summary in summaries)
 
