@@ -7,13 +7,11 @@ from datetime import date
 
 from worker.model import efaktura
 from worker.model.channel import Channel
-from worker.model.party import email_addresses
+from worker.model.party import MOST_ADDRESSES, email_addresses
 from worker.routing.choose import Debtor, RoutingRules, Terms, is_print_only
 from worker.routing.debtor import debtor_of, terms_of
 from worker.store.resending import CannotResend
 from worker.store.rows import DeliveryRow, InvoiceRow
-
-MOST_ADDRESSES = 10  # as many as the ERP's field holds
 
 
 def resend_address(
@@ -51,12 +49,12 @@ _FIXED = {
 def _emails(text: str, *, given: bool) -> str:
     found = email_addresses(text)
     written = [part for part in text.replace(",", ";").split(";") if part.strip()]
-    if given and len(found) != len(written):
+    if len(written) > MOST_ADDRESSES:
+        raise CannotResend(f"at most {MOST_ADDRESSES} addresses")
+    if given and not all(email_addresses(part) for part in written):
         raise CannotResend("--address must be e-mail addresses, with ; between")
     if not found:
         raise CannotResend("the debtor has no usable e-mail address: give one with --address")
-    if len(found) > MOST_ADDRESSES:
-        raise CannotResend(f"at most {MOST_ADDRESSES} addresses")
     return "; ".join(found)
 
 
