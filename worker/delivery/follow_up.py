@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from worker.delivery import efaktura, ehf, letter
+from worker.delivery import efaktura, ehf, letter, responses
 from worker.delivery.outbound import DeliveryConfig, Parcel, Sent
 from worker.delivery.send import Carriers, Desk, NeverArrived, attempt
 from worker.model.channel import Channel
@@ -35,7 +35,10 @@ async def run(
     carriers: Carriers,
     halt: Halt,
 ) -> Summary:
-    """Recovers what a dead worker left behind, then asks each counterparty about every delivery that is due for it."""
+    """Recovers what a dead worker left behind, then asks each counterparty about every delivery that is due for it.
+
+    Last it listens for what receivers say of EHF that has arrived.
+    """
     desk = Desk(clock, client, config, db, documents, carriers, halt)
     summary = Summary()
     recovered = deliveries.recover(db, client=client, now=clock.now())
@@ -53,6 +56,11 @@ async def run(
             isolated(db, delivery.invoice_id, now=clock.now(), summary=summary),
         ):
             summary.count(await attempt(desk, delivery, "ask", lambda p: _ask(p, desk)))
+    summary.update(
+        await responses.listen(
+            clock=clock, client=client, config=config, db=db, access_point=carriers.access_point, halt=halt
+        )
+    )
     return summary
 
 

@@ -39,6 +39,7 @@ class ParkedReason(StrEnum):
     NO_CHANNEL_LEFT = "no_channel_left"
     ATTEMPTS_EXHAUSTED = "attempts_exhausted"
     SENT_UNKNOWN = "sent_unknown"
+    RECEIVER_TURNED_DOWN = "receiver_turned_down"
     POSTBACK_REFUSED = "postback_refused"
     DOCUMENT_LOST = "document_lost"
     UNEXPECTED = "unexpected"
@@ -222,6 +223,13 @@ PARKED: dict[ParkedReason, ParkedFacts] = {
         False,
         "it may have been sent, and the other side cannot tell",
         "find out by hand; `retry --never-arrived` sends it again, `retry --arrived` counts it as handed over",
+    ),
+    _R.RECEIVER_TURNED_DOWN: ParkedFacts(
+        "factor",
+        False,
+        "the EHF was delivered, and then the debtor, or the access point on the debtor's side, turned it down",
+        "read why in `invoice show` and settle it with the debtor; then `resend` on another channel, or `retry`, which "
+        "lets it stand as delivered",
     ),
     _R.POSTBACK_REFUSED: ParkedFacts(
         "factor",
