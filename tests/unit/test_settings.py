@@ -152,6 +152,7 @@ def test_secrets_are_not_in_what_is_printed(tmp_path: Path) -> None:
         ({"POWEROFFICE_URL": "https://api.poweroffice.net"}, "POWEROFFICE_URL"),
         ({"SMTP_HOST": "smtp.factoring.example"}, "SMTP_HOST"),
         ({"ACCESS_POINT_URL": "https://ap.factoring.example"}, "ACCESS_POINT_URL"),
+        ({"MAVENTA_URL": "https://ax-stage.maventa.com"}, "MAVENTA_URL"),
         ({"PORTAL_URL": "https://faktura.factoring.example"}, "PORTAL_URL"),
         ({"PEPPOL_SMP_OVERRIDE": ""}, "PEPPOL_SMP_OVERRIDE"),
         ({"PRINT_HOUSE": "sftp", "SFTP_HOST": "sftp.printhouse.example", "SFTP_USER": "u", "SFTP_KEY_PATH": "k",
@@ -169,13 +170,18 @@ def test_test_never_meets_the_live_erp(tmp_path: Path, host: str) -> None:
     values = LIVE | {"ENVIRONMENT": "test", "PEPPOL_ZONE": "acc.edelivery.tech.ec.europa.eu"}
     assert "POWEROFFICE_URL" in faults(tmp_path, values | {"POWEROFFICE_URL": f"https://{host}"})
     assert "PEPPOL_ZONE" in faults(tmp_path, values | {"PEPPOL_ZONE": "participant.sml.prod.tech.peppol.org"})
-    assert worker(tmp_path, values | {"POWEROFFICE_URL": "https://api-demo.poweroffice.net"}).environment == "test"
+    assert "MAVENTA_URL" in faults(tmp_path, values | {"MAVENTA_URL": "https://ax.maventa.com"})
+    test = {"POWEROFFICE_URL": "https://api-demo.poweroffice.net", "MAVENTA_URL": "https://ax-stage.maventa.com"}
+    assert worker(tmp_path, values | test).environment == "test"
 
 
 @pytest.mark.parametrize(
     "change",
     [
         {"POWEROFFICE_URL": "http://127.0.0.1:8001"},
+        {"MAVENTA_URL": "http://127.0.0.1:8005"},
+        {"MAVENTA_URL": "http://ax.maventa.com"},
+        {"MAVENTA_URL": "https://ax-stage.maventa.com"},
         {"PORTAL_URL": "http://localhost:8080"},
         {"PORTAL_URL": "http://faktura.factoring.example"},
         {"PEPPOL_SMP_OVERRIDE": "http://127.0.0.1:8003"},
@@ -191,6 +197,9 @@ def test_production_never_meets_the_sandbox(tmp_path: Path, change: dict[str, st
     ("change", "words"),
     [
         ({"ACCESS_POINT_TOKEN": ""}, "ACCESS_POINT_TOKEN"),
+        ({"ACCESS_POINT": "maventa"}, "MAVENTA_URL, MAVENTA_USER_KEY, MAVENTA_VENDOR_KEY"),
+        ({"EFAKTURA_CHANNEL": "maventa", "MAVENTA_URL": "https://ax.maventa.com"}, "MAVENTA_USER_KEY"),
+        ({"MAVENTA_URL": "ax.maventa.com"}, "MAVENTA_URL"),
         ({"PRINT_HOUSE": "sftp", "SFTP_HOST": "sftp.example"}, "SFTP_USER, SFTP_KEY_PATH, SFTP_HOST_KEY"),
         ({"PORTAL_URL": "faktura.factoring.example"}, "PORTAL_URL"),
         ({"PORTAL_URL": "https://faktura.factoring.example/?a=1"}, "PORTAL_URL"),

@@ -112,7 +112,7 @@ def build_maventa(settings: WorkerSettings) -> MaventaConnection | None:
         return None
     timeout = settings.access_point_timeout_seconds
     return MaventaConnection(
-        http=HttpClient(timeouts=Timeouts(read=timeout, write=timeout, total=2 * timeout)),
+        http=HttpClient(timeouts=Timeouts(read=timeout, write=timeout, total=2 * timeout), max_bytes=LONGEST_ANSWER),
         base_url=settings.maventa_url,
         user_key=settings.maventa_user_key.get_secret_value(),
         vendor_key=settings.maventa_vendor_key.get_secret_value(),
