@@ -15,6 +15,15 @@ settings.register_profile("explore", deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """A skipped test looks like a dot. That nobody has looked at the pages must not."""
+    for report in terminalreporter.stats.get("skipped", []):
+        if "NO BROWSER" in str(report.longrepr):
+            terminalreporter.section("tests/browser was skipped", red=True, bold=True)
+            terminalreporter.line("chromium is not on the PATH: nobody has looked at the portal's pages", red=True)
+            return
+
+
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ class Pages:
     """Every page of the portal. `root`: the path put before every address of ours."""
 
     def __init__(self, *, factor_name: str, contact: str, root: str) -> None:
-        self._factor, self._contact, self._root = factor_name, contact, root
+        self._factor, self._root = factor_name, root
         self._files = {name: (_PAGES / name).read_bytes() for name in _TYPES}
         self._templates = Environment(
             loader=FileSystemLoader(_PAGES),
@@ -51,7 +52,7 @@ class Pages:
         )
         self._fixed = {
             "factor": factor_name,
-            "contact": contact,
+            "contact": re.sub(r"(?<=\d) (?=\d)", "\u00a0", contact),  # a telephone number stays on one line
             "style": self._versioned(STYLE),
             "script": self._versioned(SCRIPT),
         }

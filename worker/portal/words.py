@@ -39,7 +39,7 @@ _NB = {
     "locked": "Det er skrevet inn feil kode for mange ganger. Den gamle koden gjelder ikke lenger. "
     "Be om en ny, eller kontakt {factor}.",
     "expired_heading": "Lenken er utløpt",
-    "expired": "Lenken gjaldt en begrenset tid, og den er over. Fakturaen gjelder fortsatt. "
+    "expired": "Lenken gjaldt en begrenset tid, og den er over. Det endrer ikke på fakturaen. "
     "Kontakt {factor} hvis du trenger den på nytt.",
     "withdrawn_heading": "Fakturaen er trukket tilbake",
     "withdrawn": "Denne lenken viser ikke lenger noen faktura. Kontakt {factor} før du betaler, hvis du lurer på noe.",
@@ -117,7 +117,7 @@ _EN = {
     "locked": "A wrong code was entered too many times. The old code no longer counts. "
     "Ask for a new one, or contact {factor}.",
     "expired_heading": "This link has expired",
-    "expired": "The link was valid for a limited time, which is over. The invoice still stands. "
+    "expired": "The link was valid for a limited time, which is over. That does not change the invoice. "
     "Contact {factor} if you need it again.",
     "withdrawn_heading": "The invoice has been withdrawn",
     "withdrawn": "This link no longer shows an invoice. If you are in doubt, contact {factor} before you pay.",
