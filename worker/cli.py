@@ -43,8 +43,9 @@ from worker.store.database import Database, SchemaError, migrate
 from worker.store.keys import delivery_key
 from worker.store.one_host import OneHost
 from worker.support import log
-from worker.support.clock import Clock
+from worker.support.clock import Clock, SystemClock
 from worker.wiring import (
+    account_notes,
     build_documents,
     build_house,
     build_rules,
@@ -124,11 +125,10 @@ def job(
 
 async def _jobs(settings: WorkerSettings, clock: Clock, clients: list[ClientFile], name: str) -> bool:
     house = build_house(settings, clock)
-    host = OneHost(house.db.file).take(SystemClock().now())  # whoever opened the database has just looked
+    OneHost(house.db.file).take(SystemClock().now())  # whoever opened the database has just looked
     try:
         summaries = [await run_now(house, client, name) for client in clients]
     finally:
-        host.release(SystemClock().now())
         await house.aclose()
     return any(summary.troubled or summary["failed_steps"] for summary in summaries)
 
@@ -144,14 +144,16 @@ def status(client: Client = None, json: Json = False, settings: Settings = DEFAU
     statuses = [reading.client_status(db, client=name) for name in names]
     runs = {name: _last_runs(db, name) for name in names}
     reach = reach_answers.status(db, now=clock_of(None, loaded).now())
+    accounts = account_notes(db, [one for one in clients if client in (None, one.name)])
     db.close()
     notes = [f"{error.file} cannot be used: {fault}" for error in bad for fault in error.faults]
     rules = _described_rules(loaded)
     if json:
-        told = {"clients": statuses, "runs": runs, "broken_settings": notes, "rules": rules, "reach": reach.as_words()}
+        told = {"clients": statuses, "runs": runs, "broken_settings": notes, "rules": rules, "reach": reach.as_words(),
+                "accounts": accounts}  # fmt: skip
         typer.echo(tables.as_json(told))
     else:
-        notes += [f"official rules: {rules}", *tables.reach_notes(reach)]
+        notes += [*accounts, f"official rules: {rules}", *tables.reach_notes(reach)]
         tables.terminal().print(tables.status_tables(statuses, runs, notes))
 
 

@@ -1,10 +1,8 @@
-"""Commands for the money: what waits and what it belongs to, vouchers that go again, the balance, the statement."""
+"""Commands for the money that waits: what it belongs to, and vouchers that go again."""
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,30 +16,20 @@ from worker.cli_common import (
     Client,
     Json,
     Settings,
-    choose,
     fail,
     one_invoice,
     open_database,
-    run_async,
     worker_settings,
 )
-from worker.model.channel import FACTS, Channel
 from worker.model.money import Money
-from worker.model.outcomes import OutsideError
 from worker.model.settlement import EventKind
-from worker.model.voucher import VoucherAccount
 from worker.model.waiting import WAITING, WaitReason
-from worker.service import load_all_clients
-from worker.settings import ClientFile, WorkerSettings
-from worker.settlement.balance import Balance, compare
 from worker.settlement.matching import ABOUT_AN_INVOICE, Matched
-from worker.settlement.statement import as_csv, statement
 from worker.settlement.step import take_match
-from worker.store import settlement, settlement_files, statements, vouchers
+from worker.store import settlement, settlement_files, vouchers
 from worker.store.database import Database
 from worker.store.rows import FileRow, InvoiceRow, ItemRow, VoucherRow
-from worker.support.clock import SystemClock, oslo, oslo_date
-from worker.wiring import build_house, build_vouchers
+from worker.support.clock import SystemClock
 
 settlement_app = typer.Typer(
     help="Payments, events and vouchers: what waits, and how it goes on.", no_args_is_help=True, rich_markup_mode=None
@@ -49,7 +37,6 @@ settlement_app = typer.Typer(
 
 Item = Annotated[int, typer.Argument(help="The item's id, as `settlement list` shows it.")]
 Note = Annotated[str, typer.Option("--note", help="Why, for whoever looks at it later.")]
-On = Annotated[datetime | None, typer.Option("--on", help="Which day; today otherwise.", formats=["%Y-%m-%d"])]
 
 
 @settlement_app.command("list")
@@ -136,69 +123,6 @@ def retry_command(
     if not again:
         fail(f"voucher {voucher} is not a refused one", 1)
     typer.echo(f"voucher {voucher} goes again")
-
-
-@settlement_app.command("balance")
-def balance_command(
-    client: Annotated[str, typer.Argument(help="The client (the name of its env file).")],
-    on: On = None,
-    settings: Settings = DEFAULT,
-) -> None:
-    """What the clearing account should show by our vouchers, against what the ERP's ledger says."""
-    loaded = worker_settings(settings)
-    chosen = choose(load_all_clients(loaded)[0], client)[0]
-    account = chosen.settings.accounts["clearing"]
-    if account is None:
-        fail("ACCOUNT_CLEARING is not named in the client's file", 2)
-    open_database(loaded).close()
-    try:
-        found = run_async(_balance(loaded, chosen, account, _day(on)))
-    except OutsideError as error:
-        fail(f"the ERP did not answer: {error.message}", 1)
-    typer.echo(f"{account.kind} account {account.number} on {found.on:%d.%m.%Y}")
-    sums = {"by our vouchers": found.ours, "in the ERP": found.theirs, "difference": found.difference}
-    for what, amount in sums.items():
-        typer.echo(f"  {what:<16} {tables.money(amount)}")
-    for row, effect in found.not_posted:
-        typer.echo(f"  voucher {row.id} ({row.reference}) is {row.state}: {tables.money(effect)}")
-    if found.difference.minor:
-        raise typer.Exit(1)
-
-
-@settlement_app.command("statement")
-def statement_command(
-    client: Annotated[str, typer.Argument(help="The client (the name of its env file).")],
-    out: Annotated[Path, typer.Option("--out", help="The CSV file to write.")],
-    on: On = None,
-    settings: Settings = DEFAULT,
-) -> None:
-    """A client's day: invoices taken and delivered, payments, fees and payouts, with sums that foot."""
-    if out.suffix != ".csv":
-        fail("--out must end in .csv", 2)
-    loaded = worker_settings(settings)
-    choose(load_all_clients(loaded)[0], client)
-    db, day = open_database(loaded), _day(on)
-    start, end = oslo(day, time(0)), oslo(day + timedelta(days=1), time(0))
-    found = statements.of_client(db, client=client, start=start, end=end)
-    db.close()
-    delivered = [(row, FACTS[Channel(channel)].norwegian) for row, channel in found.delivered]
-    made = statement(client, day, taken=found.taken, delivered=delivered, items=found.items)
-    out.write_bytes(as_csv(made))
-    typer.echo(f"{out}: {len(made.lines)} lines")
-
-
-async def _balance(settings: WorkerSettings, client: ClientFile, account: VoucherAccount, on: date) -> Balance:
-    house = build_house(settings, SystemClock())
-    book = build_vouchers(house, client)
-    try:
-        return await compare(client=client.name, account=account, on=on, db=house.db, book=book)
-    finally:
-        await book.aclose()
-        await house.aclose()
-
-
-def _day(on: datetime | None) -> date:
-    return on.date() if on is not None else oslo_date(SystemClock().now())
 
 
 def _waiting(db: Database, item_id: int) -> ItemRow:

@@ -20,6 +20,7 @@ from worker.cli import app
 from worker.sandbox.records import Account
 from worker.store import settlement, vouchers
 from worker.store.rows import ItemRow
+from worker.wiring import check_all_accounts
 
 pytestmark = pytest.mark.anyio
 
@@ -211,6 +212,7 @@ async def test_a_locked_day_moves_to_the_first_open_one_and_says_so(tmp_path: Pa
 
 async def test_an_account_closed_overnight_holds_everything_back_until_it_is_opened(tmp_path: Path) -> None:
     async with books(tmp_path) as house:
+        await check_all_accounts(house.house, house.clients)
         house.erp().mend_account(CLEARING, active=False)
         lay(house, "ocr.txt", ocr((125000, kid(house, 5001))))
         await settle(house)
@@ -311,11 +313,22 @@ async def test_the_balance_is_compared_to_the_ore_and_the_statement_foots(tmp_pa
         house.erp().reverse_voucher(voucher.id)
         shown = await anyio.to_thread.run_sync(lambda: command(house, "balance", "nordlys", *on))
         assert shown.exit_code == 1, shown.output
-        out = tmp_path / "day.csv"
-        said(house, "statement", "nordlys", "--on", "2026-11-25", "--out", str(out))
+        out, pdf = tmp_path / "day.csv", tmp_path / "day.pdf"
+        words = ("statement", "nordlys", "--on", "2026-11-25", "--out", str(out), "--pdf", str(pdf))
+        await anyio.to_thread.run_sync(lambda: said(house, *words))
         lines = [line.split(";") for line in out.read_text(encoding="utf-8-sig").splitlines()]
         sums = {line[1]: line[3] for line in lines if line[1].startswith("Sum ")}
         assert sums["Sum Innbetaling"] == "1250,00"
         assert (sums["Sum Utbetaling"], sums["Sum Administrativt gebyr"]) == ("-200,00", "-50,10")
-        assert sums["Sum Faktura mottatt"] == sums["Sum Levert"] == "2500,00"
+        assert sums["Sum Faktura"] == sums["Sum Levert"] == "2500,00"
+        balance = {line[1]: line[3] for line in lines[-6:]}
+        assert (balance["Inngående saldo"], balance["Endring"]) == ("0,00", "999,90")
+        assert balance["Utgående saldo"] == "999,90"
+        assert Decimal(balance["Differanse"].replace(",", ".")) != 0, "somebody has reversed a voucher"
+        assert pdf.read_bytes().startswith(b"%PDF")
+        written = house.folder / "statements" / "nordlys" / "2026-11-25"
+        at_settlement = written.with_suffix(".csv").read_text(encoding="utf-8-sig")
+        assert "Saldo i regnskapet;;999,90" in at_settlement
+        assert written.with_suffix(".pdf").exists()
         assert command(house, "statement", "nordlys", "--out", "day.doc").exit_code == 2
+        assert command(house, "statement", "nordlys").exit_code == 2

@@ -1,6 +1,6 @@
 """The only place that builds adapters and hands them to steps."""
 
-from worker.wiring.accounts import check_all_accounts, check_client_accounts
+from worker.wiring.accounts import account_notes, check_all_accounts, check_client_accounts
 from worker.wiring.counterparties import build_documents, build_rules, check_efaktura, check_tenant
 from worker.wiring.erp import booking_plan, build_erp, build_vouchers
 from worker.wiring.house import House, build_house
@@ -10,6 +10,7 @@ from worker.wiring.steps import code_step, routing_rules, stamping_config, steps
 
 __all__ = [
     "House",
+    "account_notes",
     "booking_plan",
     "build_documents",
     "build_erp",
