@@ -63,7 +63,7 @@ async def test_a_debtor_that_leaves_before_sending_gets_it_another_way_when_two_
     again = [one for decision in house.story(5002).decisions for one in decision.evidence or []]
     assert [one["answer"] for one in again] == ["yes", "yes"], "looked up again: its yes was half an hour old"
     story = shown(house, "invoice", "show", "5001")
-    for words in ("looked up", "SMP smp.sandbox.test", "NXDOMAIN", "fresh", "no longer receives EHF"):
+    for words in ("looked up", "SMP smp.sandbox.test", "NXDOMAIN", "fresh", "no longer receives EHF", kept[0]["name"]):
         assert words in story
 
 

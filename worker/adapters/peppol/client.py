@@ -93,13 +93,12 @@ class PeppolLookup:
 
     async def _ask(self, participant: str, document_type: str, found: _Finding) -> Reach:
         name = found.name = wire.sml_name(participant, self._zone)
-        found.words.append(f"NAPTR {name}")
         try:
             resolver = self._resolver()
             records = await self._naptr(resolver, name)
         except dns.resolver.NXDOMAIN as error:
             found.repeats_for = _repeated_for(error)
-            found.words.append("NXDOMAIN: not registered anywhere")
+            found.words.append("DNS: NXDOMAIN, not registered anywhere")
             return Reach.NO
         except dns.resolver.NoAnswer:
             raise NotNow("DNS: the name exists without NAPTR records") from None
