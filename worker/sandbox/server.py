@@ -142,6 +142,8 @@ class Sandbox:
             "MAVENTA_URL": self.maventa_url,
             "MAVENTA_USER_KEY": self.world.maventa.user_key,
             "MAVENTA_VENDOR_KEY": self.world.maventa.vendor_key,
+            "STORECOVE_URL": self.storecove_url,
+            "STORECOVE_API_KEY": self.storecove_key,
             "SMTP_HOST": smtp_host,
             "SMTP_PORT": str(smtp_port),
             "SMTP_SECURITY": "none" if self._smtp_tls is None else "starttls",
@@ -153,7 +155,8 @@ class Sandbox:
             "SFTP_HOST_KEY": self.sftp_host_key,
         }
         comments = [
-            f"# {client.organisation_number} {client.name}: POWEROFFICE_CLIENT_KEY={client.client_key}\n"
+            f"# {client.organisation_number} {client.name}: POWEROFFICE_CLIENT_KEY={client.client_key}"
+            f", at Maventa ACCESS_POINT_TENANT={self.world.maventa.open_company(client.organisation_number)}\n"
             for client in self.world.clients.values()
         ]
         return "".join([f"{name}={value}\n" for name, value in lines.items()] + comments)
