@@ -14,6 +14,7 @@ from rich.console import Console
 from worker.settings import ClientFile, WorkerSettings, load_worker
 from worker.store import reading
 from worker.store.database import Database, SchemaError, require_head
+from worker.store.one_host import OneHost
 from worker.store.rows import InvoiceRow
 from worker.support.clock import OSLO, Clock, SystemClock, TurnedClock
 from worker.support.env_file import SettingsError
@@ -45,9 +46,10 @@ def worker_settings(path: Path) -> WorkerSettings:
 
 
 def open_database(settings: WorkerSettings) -> Database:
-    """The store, at this version's schema; ends with code 1 otherwise."""
+    """The store, at this version's schema and not in another machine's hands; ends with code 1 otherwise."""
     db = Database(settings.database_url)
     try:
+        OneHost(db.file).check(SystemClock().now())
         require_head(db)
     except SchemaError as error:
         db.close()

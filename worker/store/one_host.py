@@ -1,0 +1,92 @@
+"""One machine at a time works on a SQLite file.
+
+SQLite's WAL needs shared memory, which two machines do not have: over a network file system they would damage the file.
+Beside the database lies `<file>.host`, which says whose it is. Processes and containers on one machine (one kernel,
+told by its boot id) share it; another machine is refused while the first is alive.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Self
+
+from worker.store.database import DatabaseUnusable
+
+BEAT = timedelta(minutes=1)
+# A machine silent for this long is believed dead. Longer than a few lost beats, shorter than a slot's lease.
+SILENCE = timedelta(minutes=5)
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+def this_host() -> tuple[str, str]:
+    """(identity, name for people). The identity is the running kernel's, which containers of one machine share."""
+    with suppress(OSError):
+        return _BOOT_ID.read_text(encoding="ascii").strip(), socket.gethostname()
+    return socket.gethostname(), socket.gethostname()
+
+
+class OneHost:
+    """The right to work on the file from this machine. `file` None (another database): everything is allowed.
+
+    Held by any number of processes of the machine at once; `beat` keeps it, `release` gives it up at the end.
+    """
+
+    def __init__(self, file: Path | None, *, host: tuple[str, str] | None = None) -> None:
+        self._path = file.with_name(f"{file.name}.host") if file is not None else None
+        self._identity, self._name = host or this_host()
+
+    def take(self, now: datetime) -> Self:
+        """Raises DatabaseUnusable when another machine works on the file."""
+        self._write(now, stamp=now)
+        return self
+
+    beat = take
+
+    def _write(self, now: datetime, *, stamp: datetime) -> None:
+        if self._path is None:
+            return
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o640)
+        except OSError as error:
+            raise DatabaseUnusable(f"{self._path} cannot be written: {error.strerror}") from None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            self._refuse_another(os.pread(descriptor, 4096, 0), now)
+            said = json.dumps({"host": self._identity, "name": self._name, "at": stamp.isoformat()}).encode()
+            os.pwrite(descriptor, said, 0)
+            os.ftruncate(descriptor, len(said))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def check(self, now: datetime) -> None:
+        """Raises DatabaseUnusable when another machine works on the file; changes nothing."""
+        if self._path is not None:
+            with suppress(FileNotFoundError):
+                self._refuse_another(self._path.read_bytes(), now)
+
+    def release(self, now: datetime) -> None:
+        """Says that the next machine need not wait. A process of this machine that still works says otherwise by its
+        next beat."""
+        if self._path is not None:
+            with suppress(DatabaseUnusable, OSError):
+                self._write(now, stamp=now - SILENCE)
+
+    def _refuse_another(self, content: bytes, now: datetime) -> None:
+        try:
+            said = json.loads(content)
+            identity, name, at = str(said["host"]), str(said["name"]), datetime.fromisoformat(said["at"])
+        except (ValueError, KeyError, TypeError):
+            return  # empty (new), or cut short by a crash of this very write
+        if identity != self._identity and abs(now - at) < SILENCE:
+            raise DatabaseUnusable(
+                f"another machine ({name}) works on this SQLite file: stop its worker, or use PostgreSQL when several"
+                f" machines shall share the work. If it is dead, this one may take over"
+                f" {int(SILENCE.total_seconds() // 60)} minutes after its last sign of life ({at.isoformat()})"
+            )
