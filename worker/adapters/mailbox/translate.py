@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 from email import message_from_bytes, message_from_string
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
 from email.message import Message
 from email.policy import compat32
 
@@ -19,7 +21,7 @@ from worker.model.bounce import MailReport, RecipientReport, ReportKind
 from worker.support.masking import without_addresses
 
 MOST_BYTES = 512 * 1024  # of a message that are fetched; a status part stands before the returned mail
-_MOST_BOUNDARIES = 40  # Python's parser holds every line against every open boundary
+_MOST_BOUNDARIES = 12  # Python's parser holds every line against every open boundary
 _MOST_MESSAGES = 40  # messages within messages, each a level of its parser
 _MOST_PARTS = 40
 _MOST_RECIPIENTS = 50
@@ -111,14 +113,16 @@ def _status_recipients(parts: list[Message]) -> tuple[RecipientReport, ...]:
 
 
 def _blocks(part: Message) -> list[Message]:
-    """Groups of fields, whether or not the parser has split them (it does not when they are encoded)."""
+    """The groups of fields. Python splits them itself, but not when the part is encoded."""
     payload = part.get_payload()
-    if isinstance(payload, list) and len(payload) > 1:
-        return [block for block in payload if isinstance(block, Message)]
-    inner = payload[0] if isinstance(payload, list) and payload else part
-    text = _decoded(inner) if isinstance(inner, Message) else ""
-    split = [message_from_string(block, policy=compat32) for block in re.split(r"\n[ \t]*\n", text.strip())]
-    return [*([inner] if isinstance(inner, Message) else []), *split]
+    found = [block for block in payload if isinstance(block, Message)] if isinstance(payload, list) else []
+    if _header(part, "Content-Transfer-Encoding").strip().lower() not in ("base64", "quoted-printable"):
+        return found
+    whole = Message()
+    whole["Content-Transfer-Encoding"] = _header(part, "Content-Transfer-Encoding").strip()
+    whole.set_payload("\n".join(str(block.get_payload()) for block in found))
+    groups = re.split(r"\n[ \t]*\n", _decoded(whole).strip())
+    return [message_from_string(group, policy=compat32) for group in groups[: _MOST_RECIPIENTS + 1]]
 
 
 def _recipient(block: Message) -> RecipientReport | None:
@@ -150,7 +154,7 @@ def _plain_recipients(message: Message, parts: list[Message]) -> tuple[Recipient
     status = _enhanced(own_words)
     reply = _REPLY_CODE.search(own_words)
     by_class = _BY_CLASS.get(status[:1]) or (_BY_CLASS[reply[1]] if reply else None)
-    kind = ReportKind.DELAYED if _DELAY.search(_header(message, "Subject")) else by_class
+    kind = ReportKind.DELAYED if _DELAY.search(_subject(message)) else by_class
     if kind is None and failed:
         kind = ReportKind.FAILED
     if kind is None:
@@ -177,7 +181,7 @@ def _without_status(message: Message) -> ReportKind:
     replied = auto.startswith("auto-") and not _DAEMON.match(_sender(message))
     marked = any(_header(message, name) for name in ("X-Autoreply", "X-Autorespond", "X-Auto-Reply"))
     precedence = _header(message, "Precedence").strip().lower() in ("auto_reply", "auto-reply")
-    if replied or marked or precedence or _AUTO_SUBJECT.match(_header(message, "Subject")):
+    if replied or marked or precedence or _AUTO_SUBJECT.match(_subject(message)):
         return ReportKind.AUTO_REPLY
     report = message.get_content_type() == "multipart/report"
     return ReportKind.UNREADABLE if report or _DAEMON.match(_sender(message)) else ReportKind.OTHER
@@ -227,7 +231,19 @@ def _kind(recipients: tuple[RecipientReport, ...]) -> ReportKind:
 
 
 def _header(message: Message, name: str) -> str:
-    return str(message.get(name, ""))[:2000]
+    """The first field of that name, bytes outside ASCII read as UTF-8."""
+    for field, value in message.raw_items():
+        if field.lower() == name.lower():
+            return str(value)[:2000].encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return ""
+
+
+def _subject(message: Message) -> str:
+    """With its encoded words (RFC 2047) decoded, as far as they can be."""
+    try:
+        return str(make_header(decode_header(_header(message, "Subject"))))
+    except (HeaderParseError, LookupError, ValueError):
+        return _header(message, "Subject")
 
 
 def _sender(message: Message) -> str:
