@@ -13,12 +13,27 @@ import httpx
 import pytest
 import respx
 
-from tests.support.maventa import BUYER, COMPANY, KEY, OTHER, URL, Naps, Served, document, parts, scripted, served, told
-from worker.adapters.maventa import MaventaAccessPoint, MaventaConnection
+from tests.support.maventa import (
+    BUYER,
+    COMPANY,
+    KEY,
+    OTHER,
+    URL,
+    Naps,
+    Served,
+    document,
+    one_http,
+    parts,
+    scripted,
+    served,
+    told,
+)
+from worker.adapters.maventa import MaventaAccessPoint
 from worker.model.outcomes import AccessDenied, OutsideError, Refused, SlowDown, TryLater, UnknownOutcome
 from worker.model.receiver import Source
 from worker.ports import SubmissionState
 from worker.sandbox import magic
+from worker.support.http import HttpClient
 
 pytestmark = pytest.mark.anyio
 
@@ -27,6 +42,17 @@ NOT_FOUND = {"code": "not_found", "message": "none"}
 
 
 # --- scripted ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def http() -> AsyncIterator[HttpClient]:
+    async with one_http() as client:
+        yield client
 
 
 @pytest.fixture
@@ -43,15 +69,8 @@ def net() -> Any:
 
 
 @pytest.fixture
-async def line(net: Any, naps: Naps) -> AsyncIterator[MaventaConnection]:
-    made = scripted(naps)
-    yield made
-    await made.aclose()
-
-
-@pytest.fixture
-def access_point(line: MaventaConnection) -> MaventaAccessPoint:
-    return MaventaAccessPoint(line)
+def access_point(net: Any, naps: Naps, http: HttpClient) -> MaventaAccessPoint:
+    return MaventaAccessPoint(scripted(naps, http))
 
 
 async def test_the_company_is_the_client_of_the_token(access_point: MaventaAccessPoint, net: Any) -> None:
@@ -274,8 +293,8 @@ async def test_another_id_than_ours_is_an_alarm_and_asked_for_by_theirs(
 
 
 @pytest.fixture
-async def there(tmp_path: Path) -> AsyncIterator[Served]:
-    async with served(tmp_path) as running:
+async def there(tmp_path: Path, http: HttpClient) -> AsyncIterator[Served]:
+    async with served(tmp_path, http) as running:
         yield running
 
 

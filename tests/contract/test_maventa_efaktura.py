@@ -22,6 +22,7 @@ from tests.support.maventa import (
     Naps,
     Served,
     efaktura,
+    one_http,
     parts,
     person,
     scripted,
@@ -33,10 +34,22 @@ from worker.model.channel import Reach
 from worker.model.outcomes import Refused, UnknownOutcome
 from worker.ports import ConsumerInvoice, SubmissionState
 from worker.sandbox.magic import ConsumerMagic
+from worker.support.http import HttpClient
 
 pytestmark = pytest.mark.anyio
 
 QUEUED, SUBMITTED, DELIVERED, REFUSED = SubmissionState
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def http() -> AsyncIterator[HttpClient]:
+    async with one_http() as client:
+        yield client
 
 
 @pytest.fixture
@@ -47,10 +60,8 @@ def net() -> Any:
 
 
 @pytest.fixture
-async def channel(net: Any) -> AsyncIterator[MaventaConsumerChannel]:
-    made = MaventaConsumerChannel(scripted(Naps()))
-    yield made
-    await made.aclose()
+def channel(net: Any, http: HttpClient) -> MaventaConsumerChannel:
+    return MaventaConsumerChannel(scripted(Naps(), http))
 
 
 # --- sending ----------------------------------------------------------------------------------------
@@ -175,8 +186,8 @@ async def test_only_one_clear_word_about_one_person_counts(
 
 
 @pytest.fixture
-async def there(tmp_path: Path) -> AsyncIterator[Served]:
-    async with served(tmp_path) as running:
+async def there(tmp_path: Path, http: HttpClient) -> AsyncIterator[Served]:
+    async with served(tmp_path, http) as running:
         yield running
 
 

@@ -114,10 +114,15 @@ class Naps:
         self.now += seconds
 
 
-def scripted(naps: Naps) -> MaventaConnection:
+def one_http() -> HttpClient:
+    """For all tests of a module: making one reads every certificate authority. Short of patience with a sandbox."""
+    return HttpClient(timeouts=Timeouts(read=0.3))
+
+
+def scripted(naps: Naps, http: HttpClient) -> MaventaConnection:
     """A line to URL, which the test answers for."""
     return MaventaConnection(
-        http=HttpClient(),
+        http=http,
         base_url=f"{URL}/",
         user_key="user-secret-4711",
         vendor_key="vendor-secret-4712",
@@ -137,7 +142,7 @@ class Served:
 
 
 @asynccontextmanager
-async def served(folder: Path) -> AsyncGenerator[Served]:
+async def served(folder: Path, http: HttpClient) -> AsyncGenerator[Served]:
     """Maventa alone, without the rest of the sandbox: it starts in milliseconds."""
     world = World(now=lambda: datetime(2026, 11, 25, 8, tzinfo=UTC))
     world.register_peppol(f"0192:{BUYER}")
@@ -149,7 +154,7 @@ async def served(folder: Path) -> AsyncGenerator[Served]:
         server = HttpServer(app)
         await server.start([door])
         line = MaventaConnection(
-            http=HttpClient(timeouts=Timeouts(read=0.3)),
+            http=http,
             base_url=url,
             user_key=world.maventa.user_key,
             vendor_key=world.maventa.vendor_key,
@@ -158,6 +163,5 @@ async def served(folder: Path) -> AsyncGenerator[Served]:
         try:
             yield Served(world, folder, line, world.maventa.open_company(SELLER))
         finally:
-            await line.aclose()
             hold.close()
             await server.close()
