@@ -11,6 +11,7 @@ from worker.model.document import Kind
 from worker.model.party import PostalAddress
 from worker.sandbox import magic
 from worker.sandbox.ehf_builder import BuilderAllowance, BuilderLine, BuilderParty, build_ehf
+from worker.sandbox.maventa.state import MaventaState
 
 FACTOR_NAME = "Eksempel Factoring AS"
 FACTOR_ACCOUNT = "86011117947"
@@ -92,7 +93,8 @@ CLIENTS: tuple[DemoClient, ...] = (
         {"KID_CLIENT_NUMBER": "1001", "EMAIL_CHANNEL": "link", "ACCENT_COLOUR": "#1f4e5f",
          "REPLY_TO": "faktura@nordlys.example", "RETURN_DATA": "on", "ACCOUNT_CLEARING": "1510",
          "ACCOUNT_ADMINISTRATIVE_FEES": "6970", "ACCOUNT_FINANCIAL_FEES": "6975", "ACCOUNT_BANK": "1920",
-         "ACCOUNT_BALANCE": "2990", "ACCOUNT_INTEREST_INCOME": "8050", "ACCOUNT_LOSSES": "7830"},
+         "ACCOUNT_BALANCE": "2990", "ACCOUNT_INTEREST_INCOME": "8050", "ACCOUNT_LOSSES": "7830",
+         "EFAKTURA": "on", "EFAKTURA_TENANT": MaventaState().open_company(_number(39910100))},
     ),
     DemoClient(
         "fjordvik", "demo-key-fjordvik", "Fjordvik Rør og Varme AS", _number(39910200),
@@ -136,6 +138,9 @@ def _debtors() -> dict[str, tuple[DemoDebtor, ...]]:
             DemoDebtor(10015, "Slettet Kunde AS", _number(39920600), a("Borte 1", "0150", "OSLO"), no_card=True),
             DemoDebtor(10016, "Malmö Bageri AB", "", a("Stortorget 5", "211 22", "Malmö", "SE"), "info@bageri.example"),
             DemoDebtor(10017, "Berit Brudd", "", a("Kabelgata 1", "0582", "OSLO"), "berit+drop@privat.example"),
+            DemoDebtor(10018, "Maja Solheim", "", a("Havgløttveien 6", "8012", "BODØ"), "maja+efaktura@privat.example"),
+            DemoDebtor(10019, "Ante Hætta", "", a("Bredbuktnesveien 3", "9520", "KAUTOKEINO"),
+                       "ante+efaktura-rejected@privat.example"),
         ),
         "fjordvik": (
             DemoDebtor(20001, "Havnelageret Eiendom AS", _number(39930100), a("Havnegata 2", "5003", "BERGEN"),
@@ -196,6 +201,8 @@ def invoices() -> list[DemoInvoice]:
         DemoInvoice(n, 10017, 5023, CAKE, "the mail server drops the line after the message: a person finds out"),
         DemoInvoice(n, 10001, 5024, CAKE, "the ERP's own PDF inside, with the old account: dropped",
                     embedded_pdf=own_copy),
+        DemoInvoice(n, 10018, 5027, CAKE, "a person who says yes to eFaktura"),
+        DemoInvoice(n, 10019, 5028, BREAD, "eFaktura that the bank gives back later: e-mail instead"),
         DemoInvoice(n, 10001, 5025, BREAD[:1], "credit note by EHF", kind=Kind.CREDIT_NOTE, credits=5001, late=True),
         DemoInvoice(n, 10003, 5026, CAKE[1:], "credit note by e-mail link", kind=Kind.CREDIT_NOTE, credits=5004,
                     late=True),

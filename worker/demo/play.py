@@ -73,8 +73,8 @@ async def play(*, out: Path, invoices: Path | None) -> int:
     report.print_table(console, stories)
     if the_play.before:
         console.print(money.table(the_play.before, money.standing(world)))
-    console.print(f"Look into [bold]{out}[/]: ehf, mail, letters, registered, pdf, erp.json, worker.log.jsonl."
-                  f"\nAsk the worker itself: factoring-worker status --settings {path}")  # fmt: skip
+    console.print(f"Look into [bold]{out}[/]: ehf, efaktura, mail, letters, registered, pdf, erp.json, "
+                  f"worker.log.jsonl.\nAsk the worker itself: factoring-worker status --settings {path}")  # fmt: skip
     ended = all(story.invoice.state in (JourneyState.POSTED_BACK, JourneyState.PARKED) for story in stories)
     unforeseen = any(story.invoice.parked_reason in ("unexpected", "stamping_not_proven") for story in stories)
     listed = sum(len(client.invoices) for client in world.clients.values())

@@ -21,7 +21,7 @@ _STATES = {
     DeliveryState.READY: "waiting",
     DeliveryState.SENDING: "being sent",
     DeliveryState.HANDED_OVER: "handed over",
-    DeliveryState.CONFIRMED: "receipt from the receiver's access point",
+    DeliveryState.CONFIRMED: "receipt from the receiver's side",
     DeliveryState.OPENED: "opened",
     DeliveryState.EXPIRED: "not opened",
     DeliveryState.REFUSED: "refused",
