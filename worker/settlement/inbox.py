@@ -80,7 +80,12 @@ def _take(
         _move(path, "quarantine", f"{reason}\n{reason.line}\n")
         summary.count("files_quarantined")
         return
-    taken = settlement_files.take_file(db, name=path.name, file=file, now=now)
+    try:
+        taken = settlement_files.take_file(db, name=path.name, file=file, now=now)
+    except settlement_files.FileBusy:
+        log.warning("settlement.file_waits", sha256=sha256)
+        summary.count("files_waiting")
+        return
     if taken is not None:
         counts = {"new": taken.new, "known": taken.known, "doubtful": taken.doubtful}
         log.info("settlement.file_taken", sha256=sha256, kind=file.format, count=taken.new, counts=counts)

@@ -13,7 +13,7 @@ from worker.store.database import Database
 from worker.store.rows import InvoiceRow, ItemRow
 from worker.store.settlement import REDUCES, part_rows, settled_by_invoice
 from worker.store.settling import deciding, slices
-from worker.store.tables import invoices, kids, settlement_items
+from worker.store.tables import invoices, kids, settlement_files, settlement_items
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,13 @@ class Found:
 
 
 def new_items(db: Database) -> list[int]:
-    """Ids of what nobody has looked at yet, oldest first."""
-    query = select(settlement_items.c.id).where(settlement_items.c.state == "new").order_by(settlement_items.c.id)
+    """Ids of what nobody has looked at yet, oldest first. A file that is not taken whole yet has none."""
+    unfinished = select(settlement_files.c.id).where(settlement_files.c.state == "taking")
+    query = (
+        select(settlement_items.c.id)
+        .where(settlement_items.c.state == "new", settlement_items.c.file_id.not_in(unfinished))
+        .order_by(settlement_items.c.id)
+    )
     with db.read() as tx:
         return list(tx.execute(query).scalars())
 

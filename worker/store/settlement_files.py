@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from worker.model.settlement import BankPayment, EventKind, FeedEvent, SettlementFile
 from worker.model.waiting import WaitReason
@@ -18,6 +19,13 @@ from worker.store.database import Database
 from worker.store.rows import FileRow
 from worker.store.settling import AT_ONCE, deciding, slices
 from worker.store.tables import settlement_files, settlement_items
+
+LEASE = timedelta(minutes=5)  # a worker that has been at a file for so long is dead
+_ROWS = 2_000  # a transaction: a tenth of a second
+
+
+class FileBusy(RuntimeError):
+    """A worker is taking a file just now; the message is the SHA-256 of the one that has to wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +39,9 @@ class Taken:
 
 def known_file(db: Database, *, sha256: str) -> bool:
     """Whether these very bytes have been taken or quarantined before."""
+    done = (settlement_files.c.sha256 == sha256, settlement_files.c.state != "taking")
     with db.read() as tx:
-        return tx.execute(select(settlement_files.c.id).where(settlement_files.c.sha256 == sha256)).first() is not None
+        return tx.execute(select(settlement_files.c.id).where(*done)).first() is not None
 
 
 def quarantine_file(
@@ -70,44 +79,90 @@ def take_file(db: Database, *, name: str, file: SettlementFile, now: datetime) -
     A payment with the bank's own reference, or an event, that is known from another file is left alone. A payment
     without reference that is like a known one may be a true twin: it becomes an item that waits for a person, unless
     the file is one told again (marked so, named as an earlier one, or of several payments with none that is new).
+
+    The items are written some at a time, so that nobody waits long for the database, and count when the last is there;
+    what a dead worker left is swept by the next. One file at a time: raises FileBusy while a worker is at one.
     """
+    taking = _begin(db, name=name, file=file, now=now)
+    if taking is None:
+        return None
     try:
+        chunk: list[dict[str, Any]] = []
+        for row in taking.rows():
+            chunk.append(row)
+            if len(chunk) == _ROWS:
+                _add(db, chunk)
+                chunk = []
+        _add(db, chunk)
         with deciding(db) as tx:
-            told_before = _told_before(tx, file)
-            skipped = [{"what": one.what, "transactions": one.transactions, "minor": one.amount.minor,
-                        "currency": one.amount.currency} for one in file.skipped]  # fmt: skip
-            file_id = tx.execute(
-                insert(settlement_files)
-                .values(
-                    name=name[:200],
-                    sha256=file.sha256,
-                    format=file.format,
-                    identity=file.identity[:200],
-                    state="taken",
-                    skipped=skipped or None,
-                    received_at=now,
-                )
-                .returning(settlement_files.c.id)
-            ).scalar_one()
-            taking = _Taking(file, _seen(tx, file), told_before, _known_events(tx, file), file_id, now)
-            chunk: list[dict[str, Any]] = []
-            for row in taking.rows():
-                chunk.append(row)
-                if len(chunk) == AT_ONCE:
-                    tx.execute(insert(settlement_items), chunk)
-                    chunk = []
-            if chunk:
-                tx.execute(insert(settlement_items), chunk)
-            tx.execute(
-                update(settlement_files)
-                .where(settlement_files.c.id == file_id)
-                .values(items=taking.new, known_items=taking.known)
-            )
-            return Taken(taking.new, taking.known, taking.doubtful)
-    except IntegrityError:
-        if known_file(db, sha256=file.sha256):
-            return None
+            ended = update(settlement_files).where(settlement_files.c.id == taking.file_id)
+            ended = ended.where(settlement_files.c.state == "taking")
+            if tx.execute(ended.values(state="taken", items=taking.new, known_items=taking.known)).rowcount != 1:
+                raise FileBusy(file.sha256)
+    except Exception as error:
+        with suppress(DBAPIError):  # the lease ends what cannot be undone now
+            if not _sweep(db, taking.file_id):
+                # Taken for dead after so long, or done and the answer lost: the next run finds out.
+                raise FileBusy(file.sha256) from error
         raise
+    return Taken(taking.new, taking.known, taking.doubtful)
+
+
+def _begin(db: Database, *, name: str, file: SettlementFile, now: datetime) -> _Taking | None:
+    files = settlement_files.c
+    with db.read() as tx:
+        at_it = tx.execute(select(files.id, files.received_at).where(files.state == "taking")).first()
+    if at_it is not None:
+        if at_it.received_at > now - LEASE:
+            raise FileBusy(file.sha256)
+        _sweep(db, at_it.id)
+    with deciding(db) as tx:
+        if tx.execute(select(files.id).where(files.state == "taking")).first() is not None:
+            raise FileBusy(file.sha256)
+        if tx.execute(select(files.id).where(files.sha256 == file.sha256)).first() is not None:
+            return None
+        told_before = _told_before(tx, file)
+        skipped = [{"what": one.what, "transactions": one.transactions, "minor": one.amount.minor,
+                    "currency": one.amount.currency} for one in file.skipped]  # fmt: skip
+        file_id = tx.execute(
+            insert(settlement_files)
+            .values(
+                name=name[:200],
+                sha256=file.sha256,
+                format=file.format,
+                identity=file.identity[:200],
+                state="taking",
+                skipped=skipped or None,
+                received_at=now,
+            )
+            .returning(files.id)
+        ).scalar_one()
+        return _Taking(file, _seen(tx, file), told_before, _known_events(tx, file), file_id, now)
+
+
+def _add(db: Database, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        with db.begin() as tx:
+            tx.execute(insert(settlement_items), rows)
+
+
+def _sweep(db: Database, file_id: int) -> bool:
+    """Undoes a file that was not taken whole. Its items are nobody's yet: matching does not look at them.
+
+    False when there is no such file, or it was taken whole.
+    """
+    items = settlement_items.c
+    unfinished = (settlement_files.c.id == file_id, settlement_files.c.state == "taking")
+    while True:
+        with db.begin() as tx:
+            if tx.execute(select(settlement_files.c.id).where(*unfinished).with_for_update()).first() is None:
+                return False
+            some = select(items.id).where(items.file_id == file_id).limit(AT_ONCE)
+            ids = list(tx.execute(some).scalars())
+            tx.execute(delete(settlement_items).where(items.id.in_(ids)))
+            if len(ids) < AT_ONCE:
+                tx.execute(delete(settlement_files).where(*unfinished))
+                return True
 
 
 def _told_before(tx: Connection, file: SettlementFile) -> bool:

@@ -25,7 +25,7 @@ settlement_files = Table(
     Column("sha256", String(64), nullable=False, unique=True),
     Column("format", String(16)),
     Column("identity", String(200)),
-    Column("state", String(16), nullable=False),  # taken | quarantined
+    Column("state", String(16), nullable=False),  # taking | taken | quarantined
     Column("reason", AnyText, nullable=False, server_default=""),
     Column("line", String(200), nullable=False, server_default=""),
     Column("items", Integer, nullable=False, server_default="0"),
