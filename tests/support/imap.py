@@ -14,6 +14,7 @@ from typing import Any
 from proxyprotocol.reader import ProxyProtocolReader
 from pymap.backend.dict import DictBackend
 from pymap.imap import IMAPServer
+from pysasl.hashing import BuiltinHash
 
 USER, PASSWORD = "bounces@factoring.example", "riktig passord"
 _ARGUMENTS: dict[str, Any] = {
@@ -86,7 +87,7 @@ def mail_host() -> Generator[MailHost]:
 
 
 async def _serve(host: MailHost) -> asyncio.Server:
-    backend, config = await DictBackend.init(Namespace(**_ARGUMENTS, tls=False))
+    backend, config = await DictBackend.init(Namespace(**_ARGUMENTS, tls=False), hash_context=BuiltinHash(rounds=1))
     config.apply_context()
     serve = ProxyProtocolReader(config.proxy_protocol).get_callback(IMAPServer(backend.login, config))
     return await asyncio.start_server(serve, "127.0.0.1", 0)
