@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.support.flow import FACTOR_ACCOUNT, Debtor, Flow, client_plan, flow, person
+from tests.support.consumers import Consumers
+from tests.support.flow import DAY, FACTOR_ACCOUNT, Debtor, Flow, client_plan, flow, person
 from worker.cli import app
+from worker.model.outcomes import AccessDenied, TryLater, Unavailable, UnknownOutcome
+from worker.ports import ConsumerInvoice, Submission
 from worker.sandbox.maventa.state import ConsumerSubmission, MaventaState
 from worker.service import load_all_clients
 from worker.settings import load_worker
@@ -114,3 +119,42 @@ async def test_efaktura_without_anybody_to_take_it_is_a_fault_of_the_client(tmp_
     abroad.write_text(f"{abroad.read_text(encoding='utf-8')}COUNTRY=SE\n", encoding="utf-8")
     (bad,) = load_all_clients(load_worker(house.settings_path, environ={}))[1]
     assert "EFAKTURA=on needs COUNTRY=NO" in str(bad.faults)
+
+
+class Troubled(Consumers):
+    """A provider that says yes to everybody and then takes nothing, each invoice for a reason of its own."""
+
+    async def send(self, *, invoice: ConsumerInvoice) -> Submission:
+        self.sent.append(invoice)
+        raise {
+            "5001": TryLater("busy"),
+            "5002": Unavailable("nobody answers"),
+            "5003": AccessDenied("the key is no longer valid"),
+            "5004": UnknownOutcome("the line was cut"),
+        }[invoice.number]
+
+    async def status(self, *, tenant: str, key: str) -> Submission | None:
+        raise TryLater("nobody answers")
+
+
+async def test_a_provider_that_takes_nothing_for_a_day_is_given_up_but_never_what_may_have_arrived(house: Flow) -> None:
+    provider = Troubled()
+    house.house = replace(house.house, consumers=provider)
+    numbers = (5001, 5002, 5003, 5004)
+    for number in numbers:
+        house.invoice(number, person(number, "Kari Østby", f"kari{number}@privat.example"))
+    for hour, minute in ((8, 0), (8, 10), (8, 30), (9, 0)):
+        await house.at(hour, minute)
+    assert [house.deliveries(number) for number in numbers] == [
+        [("efaktura", "ready")], [("efaktura", "ready")], [("efaktura", "ready")], [("efaktura", "unknown")],
+    ]  # fmt: skip
+    await house.at(10, 30, day=DAY + timedelta(days=1))
+    for number in numbers[:2]:
+        assert house.deliveries(number) == [("efaktura", "refused"), ("email_link", "handed_over")]
+        assert "given up" in house.delivery(number).reason
+    assert house.deliveries(5003) == [("efaktura", "ready")], "our keys are mended by a person, and it waits for that"
+    assert house.deliveries(5004) == [("efaktura", "unknown")]
+    await house.at(10, 30, day=DAY + timedelta(days=5))
+    assert (house.state(5003), house.deliveries(5003)) == ("parked: attempts_exhausted", [("efaktura", "ready")])
+    assert (house.state(5004), house.deliveries(5004)) == ("parked: attempts_exhausted", [("efaktura", "unknown")])
+    assert [invoice.number for invoice in provider.sent].count("5004") == 1, "never sent again blindly"
