@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, time, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from tests.support.flow import DAY, Flow, business, flow
+from tests.support.flow import DAY, Debtor, Flow, business, flow
 from worker.cli import app
+from worker.sandbox import magic
+from worker.support.clock import oslo
 from worker.wiring import build_house
 
 pytestmark = pytest.mark.anyio
 
 NEXT_DAY = DAY + timedelta(days=1)
+DUTY_DAY = date(2027, 1, 5)
 
 
 @pytest.fixture
@@ -30,28 +33,41 @@ def shown(house: Flow, *words: str) -> str:
     return result.stdout
 
 
-async def test_a_debtor_that_leaves_before_sending_gets_it_another_way_when_two_looks_say_so(house: Flow) -> None:
+async def test_a_debtor_that_leaves_before_sending_gets_it_another_way_when_two_looks_say_so(
+    tmp_path: Path,
+) -> None:
+    async with flow(tmp_path, start=oslo(DUTY_DAY, time(7))) as house:
+        await _a_debtor_leaves(house)
+
+
+async def _a_debtor_leaves(house: Flow) -> None:
     leaving = business(20001, email="post@oyriker.example")
     staying = business(20002, "Lav AS")
     house.invoice(5001, leaving, reachable=True)
     house.invoice(5002, staying, reachable=True)
+    house.invoice(5003, Debtor(20003, "Avvist AS", magic.AP_REJECTED, "post@avvist.example"))
     own = house.house
     house.house = build_house(own.settings.model_copy(update={"access_point_url": "http://127.0.0.1:9"}), own.clock)
-    await house.at(8)
+    await house.at(8, day=DUTY_DAY)
     await house.house.aclose()
     house.house = own
     assert house.deliveries(5001) == house.deliveries(5002) == [("ehf", "ready")]
 
     house.world.unregister_peppol(f"0192:{leaving.organisation_number}")
-    await house.at(8, 10)
+    await house.at(8, 10, day=DUTY_DAY)
     assert house.deliveries(5001) == [("ehf", "ready")], "a single no stops it and sends it nowhere else"
     assert "now say no, and are looked up a second time" in shown(house, "status")
-    await house.at(8, 20)
-    await house.at(8, 30)
+    await house.at(8, 20, day=DUTY_DAY)
+    await house.at(8, 30, day=DUTY_DAY)
     assert house.deliveries(5001) == [("ehf", "refused"), ("email_link", "handed_over")]
     assert house.deliveries(5002)[0][1] == "confirmed"
     assert [row.receiver for row in house.world.accepted_ehf] == [f"0192:{staying.organisation_number}"]
-    assert len(house.mails()) == 1
+    assert len(house.mails("5001")) == 1
+
+    await house.at(8, 40, day=DUTY_DAY)
+    assert house.deliveries(5003) == [("ehf", "refused"), ("email_link", "handed_over")]
+    assert "ehf_duty" in dict(house.story(5003).warnings), "it receives EHF, and was refused by its access point"
+    assert "ehf_duty" not in dict(house.story(5001).warnings), "nothing is owed to who has left"
 
     kept = [one for decision in house.story(5001).decisions for one in decision.evidence or []]
     assert [(one["answer"], one["found"], one["cached"]) for one in kept] == [

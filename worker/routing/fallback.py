@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, time, timedelta
 
-from worker.model.channel import Channel
+from worker.model.channel import Channel, Reach
+from worker.model.document import Kind
 from worker.model.journey import IllegalTransition
 from worker.model.parked import InvoiceWarning, ParkedReason
 from worker.routing.choose import EHF_DUTY_FROM, RoutingRules, next_channel
 from worker.routing.debtor import debtor_of
-from worker.store import deliveries, invoices, links, successors
+from worker.store import deliveries, invoices, links, reach, successors
 from worker.store.database import Database
 from worker.store.isolation import isolated
 from worker.store.keys import delivery_key
@@ -82,7 +83,7 @@ def _next(
         except IllegalTransition:  # opened at this very moment: nothing more to do
             summary.count("opened_meanwhile")
             return summary
-        if failed is Channel.EHF and oslo_date(now) >= EHF_DUTY_FROM:
+        if failed is Channel.EHF and oslo_date(now) >= EHF_DUTY_FROM and not _has_left(db, delivery, invoice):
             found = {InvoiceWarning.EHF_DUTY: "EHF was refused, another channel took over"}
             invoices.set_warnings(db, invoice.id, found, among=[], now=now)
             log.warning("invoice.warning", warning=InvoiceWarning.EHF_DUTY)
@@ -90,3 +91,9 @@ def _next(
         log.info(event, channel=failed, next_channel=decision.channel)
         summary.count(f"next_{decision.channel}")
     return summary
+
+
+def _has_left(db: Database, delivery: DeliveryRow, invoice: InvoiceRow) -> bool:
+    """Whether the debtor no longer receives EHF, so that nothing is owed to it by law."""
+    known = reach.remembered(db, participant=delivery.address, kind=Kind(invoice.kind))
+    return known is not None and known.believed and known.answer is Reach.NO

@@ -37,7 +37,7 @@ def remembered(db: Database, *, participant: str, kind: Kind) -> ReachMemory | N
 def learn(
     db: Database, found: ReachAnswer, *, kind: Kind, now: datetime, earlier_yes: datetime | None = None
 ) -> tuple[ReachMemory, ReachDoubt]:
-    """Keeps a yes or no of a look-up. One transaction. Returns what is remembered now, and the doubt with it in.
+    """Keeps a yes or no of a look-up. One transaction. Returns what is remembered now, and the doubt a no is in.
 
     `earlier_yes`: see model.reach.learned. Raises ValueError for an unknown, which teaches nothing.
     """
@@ -47,8 +47,10 @@ def learn(
         before = _memory(tx, participant, kind, lock=True)
         after = learned(before, found, now=now, earlier_yes=earlier_yes)
         _write(tx, participant, kind, after)
+        if after.answer is Reach.YES:  # believed whatever the others say
+            return after, ReachDoubt()
         doubt = _doubt(tx, now)
-        if after.answer is Reach.NO and after.believed and not doubt.no_is_believed:
+        if after.believed and not doubt.no_is_believed:
             after = replace(after, believed=False)
             _write(tx, participant, kind, after)
         return after, doubt
