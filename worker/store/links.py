@@ -117,7 +117,7 @@ class StoreLinkBook:
             state = _state(row, now)
             if state is not LinkState.OPEN:
                 return CodeAnswer(CodeVerdict.LOCKED if state is LinkState.LOCKED else CodeVerdict.GONE)
-            if not hmac.compare_digest(row["code_mac"], code_mac):
+            if not (row["code_mac"] and hmac.compare_digest(row["code_mac"], code_mac)):
                 return self._wrong(tx, row, caller, now)
             tx.execute(
                 update(links).where(links.c.id == link_id).values(wrong_codes=0, opened_at=row["opened_at"] or now)
@@ -166,6 +166,11 @@ class StoreLinkBook:
 
 
 def _row(tx: Connection, where: Any) -> dict[str, Any] | None:
+    row = tx.execute(_LINKS.where(where)).mappings().first()
+    return dict(row) if row is not None else None
+
+
+def _links_with_invoices() -> Any:
     notes = invoices.alias("notes")
     # Part of an invoice may be credited: only when nothing is left of it is its link over.
     credited = (
@@ -173,46 +178,44 @@ def _row(tx: Connection, where: Any) -> dict[str, Any] | None:
         .where(
             notes.c.client == invoices.c.client,
             notes.c.credited_number == invoices.c.number,
+            notes.c.currency == invoices.c.currency,
             notes.c.kind == Kind.CREDIT_NOTE,
             notes.c.state != JourneyState.WITHDRAWN,
             invoices.c.kind == Kind.INVOICE,
         )
         .scalar_subquery()
     )
-    row = (
-        tx.execute(
-            select(
-                links.c.id.label("link_id"),
-                links.c.delivery_id,
-                deliveries.c.invoice_id,
-                links.c.code_mac,
-                links.c.wrong_codes,
-                links.c.locked_at,
-                links.c.opened_at,
-                links.c.expires_at,
-                links.c.created_at,
-                invoices.c.state.label("invoice_state"),
-                invoices.c.language,
-                invoices.c.kind,
-                invoices.c.is_credit,
-                invoices.c.number,
-                invoices.c.payable_minor,
-                invoices.c.currency,
-                invoices.c.due_date,
-                invoices.c.account,
-                invoices.c.kid,
-                invoices.c.stamped_sha256,
-                invoices.c.pdf_sha256,
-                credited.label("credited_minor"),
-            )
-            .join(deliveries, deliveries.c.id == links.c.delivery_id)
-            .join(invoices, invoices.c.id == deliveries.c.invoice_id)
-            .where(where)
+    return (
+        select(
+            links.c.id.label("link_id"),
+            links.c.delivery_id,
+            deliveries.c.invoice_id,
+            links.c.code_mac,
+            links.c.wrong_codes,
+            links.c.locked_at,
+            links.c.opened_at,
+            links.c.expires_at,
+            links.c.created_at,
+            invoices.c.state.label("invoice_state"),
+            invoices.c.language,
+            invoices.c.kind,
+            invoices.c.is_credit,
+            invoices.c.number,
+            invoices.c.payable_minor,
+            invoices.c.currency,
+            invoices.c.due_date,
+            invoices.c.account,
+            invoices.c.kid,
+            invoices.c.stamped_sha256,
+            invoices.c.pdf_sha256,
+            credited.label("credited_minor"),
         )
-        .mappings()
-        .first()
+        .join(deliveries, deliveries.c.id == links.c.delivery_id)
+        .join(invoices, invoices.c.id == deliveries.c.invoice_id)
     )
-    return dict(row) if row is not None else None
+
+
+_LINKS = _links_with_invoices()  # laid out once: every request asks it
 
 
 def _state(row: dict[str, Any], now: datetime) -> LinkState:
