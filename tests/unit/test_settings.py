@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from stdnum.no import kontonr
 
 from worker.model.voucher import AccountKind, VoucherAccount
+from worker.service import load_all_clients
 from worker.settings import ClientFile, WorkerSettings, iban_of, load_client, load_clients, load_worker
 from worker.settlement.rules import roles_needed
 from worker.support.env_file import SettingsError
@@ -153,6 +154,7 @@ def test_secrets_are_not_in_what_is_printed(tmp_path: Path) -> None:
         ({"SMTP_HOST": "smtp.factoring.example"}, "SMTP_HOST"),
         ({"ACCESS_POINT_URL": "https://ap.factoring.example"}, "ACCESS_POINT_URL"),
         ({"MAVENTA_URL": "https://ax-stage.maventa.com"}, "MAVENTA_URL"),
+        ({"ACCESS_POINT": "storecove", "STORECOVE_API_KEY": "k"}, "STORECOVE_URL"),
         ({"PORTAL_URL": "https://faktura.factoring.example"}, "PORTAL_URL"),
         ({"PEPPOL_SMP_OVERRIDE": ""}, "PEPPOL_SMP_OVERRIDE"),
         ({"PRINT_HOUSE": "sftp", "SFTP_HOST": "sftp.printhouse.example", "SFTP_USER": "u", "SFTP_KEY_PATH": "k",
@@ -173,6 +175,9 @@ def test_test_never_meets_the_live_erp(tmp_path: Path, host: str) -> None:
     assert "MAVENTA_URL" in faults(tmp_path, values | {"MAVENTA_URL": "https://ax.maventa.com"})
     test = {"POWEROFFICE_URL": "https://api-demo.poweroffice.net", "MAVENTA_URL": "https://ax-stage.maventa.com"}
     assert worker(tmp_path, values | test).environment == "test"
+    storecove = test | {"ACCESS_POINT": "storecove", "STORECOVE_API_KEY": "k"}
+    assert "STORECOVE_ACCOUNT" in faults(tmp_path, values | storecove)
+    assert worker(tmp_path, values | storecove | {"STORECOVE_ACCOUNT": "sandbox"}).access_point == "storecove"
 
 
 @pytest.mark.parametrize(
@@ -182,6 +187,9 @@ def test_test_never_meets_the_live_erp(tmp_path: Path, host: str) -> None:
         {"MAVENTA_URL": "http://127.0.0.1:8005"},
         {"MAVENTA_URL": "http://ax.maventa.com"},
         {"MAVENTA_URL": "https://ax-stage.maventa.com"},
+        {"ACCESS_POINT": "storecove", "STORECOVE_API_KEY": "k", "STORECOVE_URL": "https://127.0.0.1:8006"},
+        {"ACCESS_POINT": "storecove", "STORECOVE_API_KEY": "k", "STORECOVE_URL": "http://api.storecove.com/api/v2"},
+        {"ACCESS_POINT": "storecove", "STORECOVE_API_KEY": "k", "STORECOVE_ACCOUNT": "sandbox"},
         {"PORTAL_URL": "http://localhost:8080"},
         {"PORTAL_URL": "http://faktura.factoring.example"},
         {"PEPPOL_SMP_OVERRIDE": "http://127.0.0.1:8003"},
@@ -200,6 +208,8 @@ def test_production_never_meets_the_sandbox(tmp_path: Path, change: dict[str, st
         ({"ACCESS_POINT": "maventa"}, "MAVENTA_URL, MAVENTA_USER_KEY, MAVENTA_VENDOR_KEY"),
         ({"EFAKTURA_CHANNEL": "maventa", "MAVENTA_URL": "https://ax.maventa.com"}, "MAVENTA_USER_KEY"),
         ({"MAVENTA_URL": "ax.maventa.com"}, "MAVENTA_URL"),
+        ({"ACCESS_POINT": "storecove"}, "STORECOVE_API_KEY"),
+        ({"STORECOVE_URL": "api.storecove.com"}, "STORECOVE_URL"),
         ({"PRINT_HOUSE": "sftp", "SFTP_HOST": "sftp.example"}, "SFTP_USER, SFTP_KEY_PATH, SFTP_HOST_KEY"),
         ({"PORTAL_URL": "faktura.factoring.example"}, "PORTAL_URL"),
         ({"PORTAL_URL": "https://faktura.factoring.example/?a=1"}, "PORTAL_URL"),
@@ -284,18 +294,47 @@ def test_the_broken_are_told_of_and_the_others_used(tmp_path: Path) -> None:
         assert key in told
 
 
-@pytest.mark.parametrize("shared", ["POWEROFFICE_CLIENT_KEY", "ORGANISATION_NUMBER"])
+@pytest.mark.parametrize("shared", ["POWEROFFICE_CLIENT_KEY", "ORGANISATION_NUMBER", "ACCESS_POINT_TENANT"])
 def test_two_clients_that_are_one_are_both_refused(tmp_path: Path, shared: str) -> None:
-    twin = CLIENT | {"POWEROFFICE_CLIENT_KEY": "other-key", "ORGANISATION_NUMBER": OTHER_NUMBER}
-    twin[shared] = CLIENT[shared]
-    client(tmp_path, CLIENT)
+    first = CLIENT | {"ACCESS_POINT_TENANT": "4711"}
+    twin = {
+        "POWEROFFICE_CLIENT_KEY": "other-key",
+        "ORGANISATION_NUMBER": OTHER_NUMBER,
+        "ACCESS_POINT_TENANT": "4712",
+    }
+    twin = first | twin | {shared: first[shared]}
+    client(tmp_path, first)
     client(tmp_path, twin, "tvilling.env")
     third = CLIENT | {"POWEROFFICE_CLIENT_KEY": "third-key", "ORGANISATION_NUMBER": "399103002"}
     client(tmp_path, third, "tredje.env")
     good, bad = load_clients(tmp_path / "clients")
     assert [one.name for one in good] == ["tredje"]
     assert sorted(error.file for error in bad) == ["nordlys.env", "tvilling.env"]
-    assert all(shared in error.faults[0] and CLIENT[shared] not in error.faults[0] for error in bad)
+    assert all(shared in error.faults[0] and first[shared] not in error.faults[0] for error in bad)
+
+
+@pytest.mark.parametrize(
+    ("access_point", "tenant", "fine"),
+    [
+        ("phoss_ap", "", True),
+        ("storecove", "", False),
+        ("storecove", "4711", True),
+        ("storecove", "3f2504e0-4f89-11d3-9a0c-0305e82c3301", False),
+        ("maventa", "", False),
+        ("maventa", "4711", False),
+        ("maventa", "3f2504e0-4f89-11d3-9a0c-0305e82c3301", True),
+    ],
+)
+def test_a_client_the_access_point_cannot_name_is_told_at_start(
+    tmp_path: Path, access_point: str, tenant: str, fine: bool
+) -> None:
+    keys = {"STORECOVE_API_KEY": "k", "MAVENTA_URL": "https://ax.maventa.com", "MAVENTA_USER_KEY": "u"}
+    settings = worker(tmp_path, LIVE | keys | {"ACCESS_POINT": access_point, "MAVENTA_VENDOR_KEY": "v"})
+    client(tmp_path, CLIENT | {"ACCESS_POINT_TENANT": tenant})
+    good, bad = load_all_clients(settings)
+    assert [one.name for one in good] == (["nordlys"] if fine else [])
+    assert [error.file for error in bad] == ([] if fine else ["nordlys.env"])
+    assert all("ACCESS_POINT_TENANT" in error.faults[0] for error in bad)
 
 
 def test_no_folder_is_said_so(tmp_path: Path) -> None:
