@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from datetime import date, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -78,6 +80,14 @@ async def _guess(house: Flow, secrets: set[str]) -> None:
     async with HttpClient() as http:
         await http.request("POST", link, headers=form, content=f"code={wrong}".encode())
         await http.request("GET", link.replace("/i/", "/nowhere/"))
+        await http.request("POST", f"{link}/kode", headers=form, content=b"")
+    address = urlsplit(link)
+    for line in (f"GET {address.path} HTTP/7.1", f"GET {address.path} and more HTTP/1.1", f"POST {address.path}"):
+        reader, writer = await asyncio.open_connection(address.hostname, address.port)
+        writer.write(f"{line}\r\nHost: x\r\nContent-Length: {link}\r\n\r\n".encode())
+        assert b" 400 " in await asyncio.wait_for(reader.read(100), 5)
+        writer.close()
+        await writer.wait_closed()
     secrets |= {wrong}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
 from starlette.applications import Starlette
@@ -105,6 +106,8 @@ class _Portal:
         self._https = https
         self._server_key = server_key
         self._clock = clock
+        # A debtor comes to the code page and then to the invoice; a document never changes under its hash.
+        self._stated = lru_cache(maxsize=256)(self._read)
 
     # --- the doors -------------------------------------------------------------------------------
 
@@ -271,15 +274,15 @@ class _Portal:
         """See Other: reloading the invoice never posts the code again, and its address holds no token."""
         return RedirectResponse(f"{self._root}/faktura/{visit.page}?lang={visit.language}", status_code=303)
 
-    def _stated(self, link: LinkView) -> Stated:
+    def _read(self, stamped_sha256: str) -> Stated:
         """Raises DocumentLost, DocumentError: answered as our own trouble."""
-        document = read_document(self._documents.get(sha256=link.stamped_sha256))
+        document = read_document(self._documents.get(sha256=stamped_sha256))
         return Stated(document.seller.display_name, "\n".join(document.notes))
 
     async def _code_page(
         self, visit: _Visit, *, error: str = "", tries: int = 0, asked: bool = False, status: int = 200
     ) -> Response:
-        stated = await run_in_threadpool(self._stated, visit.link)
+        stated = await run_in_threadpool(self._stated, visit.link.stamped_sha256)
         return self._pages.code(
             visit.link,
             stated.seller,
@@ -293,7 +296,9 @@ class _Portal:
 
     def _invoice_page(self, visit: _Visit) -> Response:
         here = f"{self._root}/faktura/{visit.page}"
-        return self._pages.invoice(visit.link, self._stated(visit.link), language=visit.language, here=here)
+        return self._pages.invoice(
+            visit.link, self._stated(visit.link.stamped_sha256), language=visit.language, here=here
+        )
 
     def _locked(self, visit: _Visit) -> Response:
         return self._pages.message("locked", language=visit.language, here=visit.door, may_ask=True)

@@ -6,11 +6,12 @@ import itertools
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import insert, update
 from sqlalchemy.exc import IntegrityError
 
 from tests.unit.store.stocked import LEASE_OVER, MINUTE, Stock, at_once, sha256
 from worker.model.channel import Channel
-from worker.model.journey import DeliveryEvent, JourneyEvent
+from worker.model.journey import DeliveryEvent, JourneyEvent, JourneyState
 from worker.model.link import CodeVerdict, LinkState
 from worker.model.parked import ParkedReason
 from worker.store import invoices, links
@@ -184,6 +185,47 @@ def test_an_unknown_link_and_one_that_is_over(stock: Stock) -> None:
     gone = book.find(token_hash=row["token_hash"], now=stock.now)
     assert gone is not None and gone.state is LinkState.WITHDRAWN
     assert book.try_code(link_id=link_id, code_mac=RIGHT, caller="c", now=stock.now).verdict is CodeVerdict.GONE
+
+
+def test_a_link_knows_what_is_owed_and_when_nothing_is_left_of_its_invoice(stock: Stock) -> None:
+    book, link_id, delivery_id = opened_by(stock)
+    [token_hash] = [row["token_hash"] for row in stock.rows(t.links, id=link_id)]
+    invoice = stock.invoice(stock.rows(t.deliveries, id=delivery_id)[0]["invoice_id"])
+
+    def seen() -> tuple[LinkState, int]:
+        view = book.find(token_hash=token_hash, now=stock.now)
+        assert view is not None
+        return view.state, view.rest.minor
+
+    def credit(minor: int, **given: str) -> None:
+        note = stock.fetched(kind="credit_note")
+        values = {"credited_number": invoice.number, "currency": "NOK", **given}
+        with stock.db.begin() as tx:
+            tx.execute(update(t.invoices).where(t.invoices.c.id == note).values(payable_minor=minor, **values))
+
+    assert seen() == (LinkState.OPEN, 1250050)
+    with stock.db.begin() as tx:
+        file = {"name": "f", "sha256": sha256(f"file {stock.client}"), "state": "taken", "received_at": stock.now}
+        file_id = tx.execute(insert(t.settlement_files).values(**file).returning(t.settlement_files.c.id)).scalar_one()
+        for state, minor in (("matched", 1000000), ("ignored", 1), ("waiting", 2)):
+            tx.execute(
+                insert(t.settlement_items).values(
+                    file_id=file_id, source_key=f"{stock.client} {state}", kind="payment", client=stock.client,
+                    invoice_id=invoice.id, event_date=stock.now.date(), amount_minor=minor, currency="NOK", facts={},
+                    state=state, created_at=stock.now,
+                )
+            )  # fmt: skip
+    assert seen() == (LinkState.OPEN, 250050)
+    credit(1250049)
+    credit(1, currency="EUR")
+    credit(1, credited_number="another")
+    credit(1, state=JourneyState.WITHDRAWN)
+    assert seen() == (LinkState.OPEN, 250050)
+    credit(1)
+    assert seen()[0] is LinkState.CREDITED
+    answer = book.try_code(link_id=link_id, code_mac=RIGHT, caller="c", now=stock.now)
+    assert answer.verdict is CodeVerdict.GONE
+    assert stock.rows(t.deliveries, id=delivery_id)[0]["state"] == "handed_over"
 
 
 def test_a_link_is_written_for_a_delivery_that_exists_and_its_token_once(stock: Stock) -> None:
