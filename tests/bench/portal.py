@@ -37,7 +37,7 @@ from worker.support import log
 from worker.support.clock import TurnedClock
 from worker.support.secrets import hash_token
 
-LINKS = 200
+LINKS = 400  # more than the portal remembers the sellers of
 PDF = b"%PDF-1.7\n" + os.urandom(60_000)
 PUBLIC = "http://127.0.0.1"
 
@@ -173,12 +173,12 @@ def main() -> None:
             at_rest = peak_mb(pid)
             rounds: dict[str, list[Asked]] = {}
             for _ in range(options.rounds):
-                for name, (port, requests, expected) in {
+                for work, (port, requests, expected) in {
                     "bare page": (bare, [_get("/")], b"200"),
-                    **{name: (portal, *work) for name, work in works.items()},
+                    **{what: (portal, *asked) for what, asked in works.items()},
                 }.items():
                     measured = ask(port, requests, clients=options.clients, seconds=options.seconds, expected=expected)
-                    rounds.setdefault(name, []).append(asyncio.run(measured))
+                    rounds.setdefault(work, []).append(asyncio.run(measured))
             peaks = peak_mb(pid), peak_mb(bare_pid)
     print(f"{options.clients} clients, {LINKS} links, {options.rounds} rounds of {options.seconds:g} s each; medians")  # noqa: T201
     print(f"{'':22}{'requests/s':>11}{'median ms':>11}{'p99 ms':>9}{'of bare':>9}")  # noqa: T201
