@@ -12,7 +12,7 @@ import typer
 
 from worker import __version__, tables
 from worker.cli_audit import audit_app
-from worker.cli_books import settlement_app
+from worker.cli_corrections import settlement_app
 from worker.cli_bounces import bounces_app
 from worker.cli_common import (
     DEFAULT,

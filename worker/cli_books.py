@@ -33,7 +33,7 @@ from worker.settlement.statement import Statement
 from worker.settlement.statement_csv import as_csv
 from worker.settlement.statement_pdf import as_pdf
 from worker.store import settlement, statements
-from worker.support import files
+from worker.support import files, log
 from worker.support.clock import SystemClock, oslo_date
 from worker.wiring import build_house, build_vouchers, check_client_accounts, statement_config
 
@@ -80,6 +80,7 @@ async def _balance(settings: WorkerSettings, client: ClientFile, account: Vouche
 def accounts_command(client: Client = None, settings: Settings = DEFAULT) -> None:
     """Whether the accounts the clients' files name are there and active in their ERPs; vouchers wait until they are."""
     loaded = worker_settings(settings)
+    log.beside_answers(style=loaded.log_format, level=loaded.log_level)
     chosen = choose(load_all_clients(loaded)[0], client)
     open_database(loaded).close()
     all_sound = True
@@ -119,6 +120,7 @@ def statement_command(
         if path is not None and path.suffix != suffix:
             fail(f"{path.name} must end in {suffix}", 2)
     loaded = worker_settings(settings)
+    log.beside_answers(style=loaded.log_format, level=loaded.log_level)
     chosen = choose(load_all_clients(loaded)[0], client)[0]
     open_database(loaded).close()
     made = run_async(_statement(loaded, chosen, _day(on)))

@@ -84,8 +84,8 @@ def match_command(
     db = open_database(worker_settings(settings))
     try:
         row = _waiting(db, item)
-        parts = [_part(db, text) for text in invoice]
-        _check(row, parts)
+        parts = [named_part(db, text) for text in invoice]
+        check_parts(row, parts)
         amounts = [(found, amount) for found, amount in parts if amount is not None]
         several = tuple(amounts) if len(parts) > 1 else ()
         found = Matched(None if several else parts[0][0], several, note)
@@ -135,7 +135,7 @@ def _waiting(db: Database, item_id: int) -> ItemRow:
     return row
 
 
-def _part(db: Database, text: str) -> tuple[InvoiceRow, int | None]:
+def named_part(db: Database, text: str) -> tuple[InvoiceRow, int | None]:
     """`INVOICE` or `INVOICE=AMOUNT`, the amount in kroner."""
     name, given, amount = text.rpartition("=")
     if not given:
@@ -149,7 +149,7 @@ def _part(db: Database, text: str) -> tuple[InvoiceRow, int | None]:
     return one_invoice(db, name), int(minor)
 
 
-def _check(row: ItemRow, parts: list[tuple[InvoiceRow, int | None]]) -> None:
+def check_parts(row: ItemRow, parts: list[tuple[InvoiceRow, int | None]]) -> None:
     """What may not be booked however sure a person is; those items are ignored with a note instead."""
     kind = EventKind(row.kind)
     if kind not in ABOUT_AN_INVOICE or kind is EventKind.DIRECT_PAYMENT:

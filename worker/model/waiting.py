@@ -23,6 +23,7 @@ class WaitReason(StrEnum):
     DIRECT_PAYMENT = "direct_payment"
     UNKNOWN_CLIENT = "unknown_client"
     PERHAPS_KNOWN = "perhaps_known"
+    CORRECTION = "correction"
     UNEXPECTED = "unexpected"
 
 
@@ -67,4 +68,6 @@ WAITING: dict[WaitReason, WaitFacts] = {
         "look in the bank's statement: `settlement match` when there are two, `settlement ignore` when it is one"),
     _W.UNEXPECTED: WaitFacts("the program met something it did not foresee; the note says where",
         "report it with the note; `settlement match` tries it again, `settlement ignore` takes it off the list"),
+    _W.CORRECTION: WaitFacts("its voucher was reversed with `settlement correct`",
+        "say what it belongs to with `settlement match`, or `settlement ignore` when nothing is to be booked"),
 }  # fmt: skip

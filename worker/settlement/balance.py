@@ -35,7 +35,9 @@ class Balance:
 
 async def compare(*, client: str, account: VoucherAccount, on: date, db: Database, book: VoucherBook) -> Balance:
     """Raises the outcomes of worker.model.outcomes."""
-    posted = vouchers.each(db, client=client, states=["posted"], until=on)
+    # A reversed voucher and its reversal have the same date, and are neither counted.
+    everything = vouchers.each(db, client=client, states=["posted"], until=on)
+    posted = (row for row in everything if row.reversal_of is None)
     pending = vouchers.each(db, client=client, states=["ready", "sending", "unknown", "refused"], until=on)
     return Balance(
         on=on,

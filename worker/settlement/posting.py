@@ -10,6 +10,7 @@ from worker.model.outcomes import AlreadyPosted, OutsideError, Refused, TryLater
 from worker.model.voucher import AccountKind, Voucher, VoucherAccount
 from worker.ports import PostedVoucher, VoucherBook
 from worker.settlement.making import on_open_date
+from worker.settlement.reversing import reverse
 from worker.store import vouchers
 from worker.store.database import Database
 from worker.store.rows import VoucherRow
@@ -57,6 +58,9 @@ async def run(
             break
         last = row.id
         with bound(voucher=row.id, attempt=row.attempts):
+            if row.reversal_of is not None:
+                summary.count(await reverse(clock=clock, db=db, book=book, row=row))
+                continue
             summary.count(await _Posting(clock, db, book, row, lock_date).post())
     return summary
 

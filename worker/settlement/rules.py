@@ -64,6 +64,8 @@ STATUSES: dict[EventKind, tuple[str, str]] = {
     EventKind.RECOURSE: ("forfeit", "Fakturaen er tilbakeført til klienten."),
     EventKind.WRITE_OFF: ("forfeit", "Fakturaen er avskrevet."),
 }
+# When the payment, write-off or recourse that ended it turns out to be another invoice's.
+REOPENED = ("delivered", "Rettet: fakturaen er ikke gjort opp.")
 PAID_IN_FULL = ("completed", "Betalt i sin helhet.")
 
 

@@ -142,6 +142,12 @@ def configure(
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
+def beside_answers(*, style: Literal["auto", "json", "console"], level: str) -> None:
+    """For a command that answers on standard output: its log goes to standard error, unless logging is set up."""
+    if not structlog.is_configured():
+        configure(style=style, level=level, stream=sys.stderr)
+
+
 def get_logger() -> Any:
     """The process's logger."""
     return structlog.get_logger()
