@@ -100,6 +100,7 @@ async def test_a_submission_is_told_truly(
     storecove: Storecove, net: Any, answer: Any, expected: type[OutsideError] | None
 ) -> None:
     route = net.post(SUBMIT).mock(side_effect=[answer])
+    net.get(QUEUE).respond(204)
     if expected is None:
         assert (await storecove.submit(document=document())).state is SubmissionState.SUBMITTED
     else:
@@ -107,6 +108,17 @@ async def test_a_submission_is_told_truly(
             await storecove.submit(document=document())
         assert type(caught.value) is expected
     assert route.call_count == 1
+
+
+async def test_a_refusal_is_not_believed_of_what_was_taken_before(storecove: Storecove, net: Any) -> None:
+    """The vendor's words for a used key may not be those we know: its own news about the key are."""
+    net.post(SUBMIT).mock(side_effect=[fault("base", "has been taken"), fault("base", "has been taken")])
+    net.get(QUEUE).mock(side_effect=[notice("succeeded"), httpx.Response(204), *[httpx.Response(500)] * 3])
+    net.delete(f"{QUEUE}n-1").respond(204)
+    again = await storecove.submit(document=document())
+    assert (again.state, again.vendor_reference) == (SubmissionState.DELIVERED, "s-1")
+    with pytest.raises(UnknownOutcome):
+        await storecove.submit(document=document())
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import asyncio
 from typing import Final
 
 from worker.adapters.storecove import translate, wire
-from worker.model.outcomes import AccessDenied, Refused, TryLater
+from worker.model.outcomes import AccessDenied, Refused, TryLater, UnknownOutcome
 from worker.ports import NoticeShelf, OutboundDocument, Submission
 from worker.support.http import HttpClient, HttpResponse, HttpTrouble
 from worker.support.retry import Sleep, with_retry
@@ -47,7 +47,15 @@ class Storecove:
             answer = await self._call("POST", wire.SUBMIT, wire.submission(document, scheme=scheme))
         except HttpTrouble as error:
             raise translate.trouble(error, what="submit", changes=True) from None
-        return translate.submitted(answer, key=document.key)
+        try:
+            return translate.submitted(answer, key=document.key)
+        except Refused as refusal:
+            # A used key is a 422 too, and how its reasons are worded is not documented (2026-07): news about the key
+            # are proof that it was taken.
+            told = await self._known(document.key, refusal)
+            if told is None:
+                raise
+            return told
 
     async def status(self, *, key: str, reference: str = "", tenant: str = "") -> Submission | None:
         """See ports.AccessPoint. Raises TryLater and SlowDown when it cannot be asked."""
@@ -64,6 +72,13 @@ class Storecove:
             return translate.evidence(answer, reference=reference)
 
         return await with_retry(once, attempts=3, sleep=self._sleep)
+
+    async def _known(self, key: str, refusal: Refused) -> Submission | None:
+        try:
+            return await self.status(key=key)
+        except TryLater:
+            said = "submit: turned down, and whether it was taken before cannot be found out now"
+            raise UnknownOutcome(said, answer=refusal.answer) from None
 
     async def _empty_queue(self) -> None:
         async with self._emptying:
