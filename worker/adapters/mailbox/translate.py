@@ -77,7 +77,7 @@ def _read(message: Message, content: bytes, uid: str, arrived_at: datetime | Non
     kind = _kind(recipients) if recipients else _without_status(message)
     return MailReport(
         uid=uid,
-        fingerprint=_fingerprint(message, content, recipients),
+        fingerprint=_fingerprint(message, content),
         kind=kind,
         addressed_to=_addressed_to(message),
         message_ids=_message_ids(message, parts),
@@ -211,14 +211,15 @@ def _addressed_to(message: Message) -> tuple[str, ...]:
     return tuple(dict.fromkeys(address for value in values for address in _addresses(value)))
 
 
-def _fingerprint(message: Message, content: bytes, recipients: tuple[RecipientReport, ...]) -> str:
+def _fingerprint(message: Message, content: bytes) -> str:
     """The same for a copy that came another way: other Received lines, the same message."""
     own_id = _header(message, "Message-ID").strip()
     if not own_id:
         return hashlib.sha256(content).hexdigest()
-    told = sorted(f"{one.addresses} {one.kind} {one.status}" for one in recipients)
-    whom = sorted(_addressed_to(message))
-    return hashlib.sha256("\0".join((own_id, _header(message, "Date"), *whom, *told)).encode()).hexdigest()
+    seen = hashlib.sha256(re.split(rb"\r?\n\r?\n", content, maxsplit=1)[-1])
+    for name in ("Message-ID", "Date", "From", *_ADDRESSED):
+        seen.update(f"\0{_header(message, name)}".encode())
+    return seen.hexdigest()
 
 
 # --- small things ----------------------------------------------------------------------------------
