@@ -38,6 +38,7 @@ deliveries = Table(
     Column("created_at", UtcTime, nullable=False),
     UniqueConstraint("invoice_id", "number"),
     Index(None, "state", "due_at"),
+    Index(None, "state", "handed_over_at"),
 )
 
 attempts = Table(
