@@ -22,7 +22,7 @@ class SilentAccessPoint:
     async def submit(self, *, document: OutboundDocument) -> Submission:
         raise UnknownOutcome("submit: no answer")
 
-    async def status(self, *, key: str) -> Submission | None:
+    async def status(self, *, key: str, reference: str = "", tenant: str = "") -> Submission | None:
         raise TryLater("status: HTTP 401")
 
     async def aclose(self) -> None:
@@ -56,7 +56,7 @@ class FailingAccessPoint:
         self.ended += 1
         return Submission(SubmissionState.DELIVERED, document.key, "sent")
 
-    async def status(self, *, key: str) -> Submission | None:
+    async def status(self, *, key: str, reference: str = "", tenant: str = "") -> Submission | None:
         raise TryLater("not now")
 
     async def aclose(self) -> None:
