@@ -219,9 +219,13 @@ async def test_an_account_closed_overnight_holds_everything_back_until_it_is_ope
         assert (states(house), len(house.erp().vouchers)) == (["ready"], 0)
         [line] = house.events("voucher.account_closed")
         assert line["fault"] == ["general 1510 is closed"]
+        assert "1510 is closed" in said(house, "list")
+        assert json.loads(said(house, "list", "--client", "nordlys", "--json"))["held_vouchers"][0]["vouchers"] == 1
         house.erp().mend_account(CLEARING, active=True)
-        await settle(house, day=DAY + timedelta(days=1))
+        house.turn(8, 10, day=DAY + timedelta(days=1))
+        await house.job("follow_up")
         assert states(house) == ["posted"]
+        assert "No voucher is held back" in said(house, "list")
 
 
 async def test_without_return_data_nothing_is_posted_and_the_status_still_follows(tmp_path: Path) -> None:
@@ -332,3 +336,78 @@ async def test_the_balance_is_compared_to_the_ore_and_the_statement_foots(tmp_pa
         assert written.with_suffix(".pdf").exists()
         assert command(house, "statement", "nordlys", "--out", "day.doc").exit_code == 2
         assert command(house, "statement", "nordlys").exit_code == 2
+
+
+async def test_a_payment_on_the_wrong_invoice_is_reversed_and_booked_on_the_right_one(tmp_path: Path) -> None:
+    async with books(tmp_path, version="v2") as house:
+        lay(house, "ocr.txt", ocr((125000, kid(house, 5001))))
+        await settle(house)
+        [voucher] = vouchers.of_client(house.house.db, client="nordlys")
+        words = ("correct", str(voucher.id), "--to", "5002", "--note", "betaleren mente 5002")
+        assert (
+            await threaded(house, "correct", str(voucher.id), "--again", "--to", "5002", "--note", "x")
+        ).exit_code == 2
+        for _ in range(2):
+            result = await threaded(house, *words)
+            assert (result.exit_code, "is reversed" in result.output) == (0, True), result.output
+        assert still_owed(house) == {"5001": Decimal(1250), "5002": Decimal(1250)}
+        await settle(house, day=DAY + timedelta(days=1))
+        assert states(house) == ["reversed", "posted", "posted"]
+        assert still_owed(house) == {"5001": Decimal(1250)}
+        assert house.erp().balance(CLEARING) == Decimal("1250.00")
+        assert sum(voucher.is_reversed for voucher in house.erp().vouchers.values()) == 1
+        assert [(call.status, call.comment) for call in house.told(5001)][-2:] == [
+            (4, "Betalt i sin helhet."), (5, "Rettet: fakturaen er ikke gjort opp."),
+        ]  # fmt: skip
+        assert house.told(5002)[-1].status == 4
+
+
+async def threaded(house: Flow, *words: str) -> Result:
+    """A command that talks with the outside, which this loop serves."""
+    return await anyio.to_thread.run_sync(lambda: command(house, *words))
+
+
+async def test_from_the_banks_server_with_accounts_that_must_first_be_opened_and_a_payment_gone_astray(
+    tmp_path: Path,
+) -> None:
+    async with flow(tmp_path / "keys") as bank:
+        told = bank.sandbox
+        key = {"HOST": told.sftp_address[0], "PORT": str(told.sftp_address[1]), "USER": told.sftp_user,
+               "KEY_PATH": str(told.sftp_client_key_path), "HOST_KEY": told.sftp_host_key}  # fmt: skip
+        (told.print_folder / "bank").mkdir()
+        worker = {f"INBOX_SFTP_{name}": value for name, value in key.items()}
+        worker |= {"INBOX": "sftp", "INBOX_SFTP_FOLDER": "bank", "INBOX_SFTP_QUIET_SECONDS": "0"}
+        async with books(tmp_path / "house", worker=worker) as house:
+            house.erp().mend_account(6975, active=False)
+            (told.print_folder / "bank" / "ocr.txt").write_bytes(ocr((125000, kid(house, 5001))))
+            gone = event(1, "direct_payment", "1250.00", invoice_number="5002")
+            (told.print_folder / "bank" / "feed.jsonl").write_bytes(feed([gone]))
+            shown = await threaded(house, "accounts")
+            assert (shown.exit_code, "ACCOUNT_FINANCIAL_FEES: general account 6975 is closed" in shown.output) == (
+                1,
+                True,
+            )
+            await settle(house)
+            assert (states(house), house.events("accounts.faulty")[-1]["level"]) == (["ready"], "error")
+            seen = CliRunner().invoke(app, ["status", "--settings", str(house.settings_path)], env={"COLUMNS": "300"})
+            assert "NO VOUCHERS ARE POSTED: ACCOUNT_FINANCIAL_FEES" in seen.output
+            house.erp().mend_account(6975, active=True)
+            house.turn(16)
+            await house.job("follow_up")
+            assert states(house) == ["posted"]
+            assert (await threaded(house, "accounts")).exit_code == 0
+            assert sorted(path.name for path in (told.print_folder / "bank").iterdir()) == ["feed.jsonl", "ocr.txt"]
+            [waits] = settlement.waiting(house.house.db)
+            notice = said(house, "notice", str(waits.id))
+            own = kid(house, 5002)
+            for words in (
+                "faktura 5002",
+                "1\u00a0250,00\u00a0kr",
+                "20. november 2026",
+                "8601.11.17947",
+                own,
+                "Nordlys",
+            ):
+                assert words in notice, (words, notice)
+            written = house.folder / "statements" / "nordlys" / "2026-11-25.csv"
+            assert f"Overføres til konto 8601.11.17947, KID {own}" in written.read_text(encoding="utf-8-sig")

@@ -33,8 +33,14 @@ class Books:
         self.loses_answers = False
         self.silent = False
         self.locks_when_posting: date | None = None
+        self.closed: set[str] = set()
+        self.closes_when_posting: set[str] = set()
+        self.asked_in_vain = 0
 
     async def post(self, *, voucher: Voucher) -> PostedVoucher:
+        self.closed, self.closes_when_posting = self.closed | self.closes_when_posting, set()
+        if self.closed & {line.account.number for line in voucher.lines}:
+            raise Refused("voucher: an account is not active")
         if self.locks_when_posting:
             self.lock, self.locks_when_posting = self.locks_when_posting, None
         if self.lock and voucher.date <= self.lock:
@@ -57,7 +63,10 @@ class Books:
         self.posted[int(erp_id)] = replace(self.posted[int(erp_id)], is_reversed=True)
 
     async def accounts(self, *, wanted: Sequence[VoucherAccount]) -> dict[VoucherAccount, LedgerAccount]:
-        return {account: LedgerAccount(account, "Konto", True) for account in wanted}
+        if self.asked_in_vain:
+            self.asked_in_vain -= 1
+            raise TryLater("accounts: no answer")
+        return {account: LedgerAccount(account, "Konto", account.number not in self.closed) for account in wanted}
 
     async def lock_date(self) -> date | None:
         return self.lock
@@ -151,3 +160,31 @@ async def test_between_the_slots_only_what_has_been_tried_goes_again(desk: Desk)
     assert (await desk.run(repeats_only=True)).state == "ready"
     assert desk.books.posted == []
     assert (await desk.run(repeats_only=False)).state == "posted"
+
+
+async def test_an_account_closed_overnight_holds_it_back_and_it_goes_by_itself_once_open(desk: Desk) -> None:
+    desk.books.closed = {"6970"}
+    row = await desk.run()
+    assert (row.state, row.attempts, row.held) == ("ready", 0, "general 6970 is closed")
+    assert vouchers.held(desk.db, client="nordlys") == [("nordlys", "general 6970 is closed", 1)]
+    assert (await desk.run(minute=40, repeats_only=True)).held == "general 6970 is closed"
+    desk.books.closed = set()
+    row = await desk.run(minute=50, repeats_only=True)
+    assert (row.state, row.held, len(desk.books.posted)) == ("posted", None, 1)
+    assert vouchers.held(desk.db) == []
+
+
+async def test_an_erp_that_does_not_tell_of_its_accounts_is_asked_again_between_the_slots(desk: Desk) -> None:
+    desk.books.asked_in_vain = 1
+    row = await desk.run()
+    assert (row.state, row.held) == ("ready", "the ERP did not say which accounts are open")
+    assert (await desk.run(minute=40, repeats_only=True)).state == "posted"
+
+
+async def test_an_account_closed_while_posting_is_no_refusal_for_a_person(desk: Desk) -> None:
+    desk.books.closes_when_posting = {"1510"}
+    assert (await desk.run()).state == "ready"
+    assert (await desk.run(hour=16, repeats_only=True)).held == "general 1510 is closed"
+    desk.books.closed = set()
+    row = await desk.run(hour=16, minute=10, repeats_only=True)
+    assert (row.state, row.attempts, len(desk.books.posted)) == ("posted", 2, 1)
