@@ -12,7 +12,6 @@ import typer
 
 from worker import __version__, tables
 from worker.cli_audit import audit_app
-from worker.cli_corrections import settlement_app
 from worker.cli_bounces import bounces_app
 from worker.cli_common import (
     DEFAULT,
@@ -28,6 +27,7 @@ from worker.cli_common import (
     run_async,
     worker_settings,
 )
+from worker.cli_corrections import settlement_app
 from worker.cli_documents import documents_app
 from worker.cli_resend import resend
 from worker.day import JOBS

@@ -259,7 +259,8 @@ async def test_a_done_folder_that_cannot_be_made_stops_nothing(bank: Bank) -> No
 async def test_a_wrong_host_key_stops_everything(bank: Bank) -> None:
     bank.lay("ocr.txt")
     other = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
-    remote = SftpBankFiles(**{**bank.settings, "known_host_key": other})
+    changed: dict[str, Any] = {**bank.settings, "known_host_key": other}
+    remote = SftpBankFiles(**changed)
     with pytest.raises(AccessDenied, match="host key"):
         await remote.listed()
     assert (await bank.look(remote=remote)).troubled

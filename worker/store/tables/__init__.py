@@ -16,7 +16,7 @@ from worker.store.tables.settlement import (
     voucher_items,
     vouchers,
 )
-from worker.store.tables.slots import slots
+from worker.store.tables.slots import budgets, slots
 from worker.store.tables.types import AnyText, AnyWord, UtcTime, metadata
 
 __all__ = [
@@ -26,12 +26,14 @@ __all__ = [
     "account_checks",
     "attempts",
     "bounces",
+    "budgets",
     "code_requests",
     "decisions",
     "deliveries",
     "ehf_responses",
     "events",
     "failed_recipients",
+    "fetched_files",
     "invoices",
     "kids",
     "links",
