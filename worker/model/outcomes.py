@@ -37,13 +37,15 @@ class AlreadyPosted(Refused):
 
 
 class TryLater(OutsideError):
-    """Nothing was done; the same request may work later. `retry_after`: seconds they asked for, if they did."""
+    """Nothing was done; the same request may work later. `retry_after`: seconds they asked for, if they did.
+    `waited_out`: it has been repeated for as long as is worth waiting."""
 
     kind = "try_later"
 
     def __init__(self, message: str, *, answer: str = "", retry_after: float | None = None) -> None:
         super().__init__(message, answer=answer)
         self.retry_after = retry_after
+        self.waited_out = False
 
 
 class SlowDown(TryLater):

@@ -27,22 +27,27 @@ async def with_retry(
     """The call's answer, tried at most `attempts` times while it raises TryLater (SlowDown among them).
 
     Waits 1, 2, 4, 8 s and up to `jitter` s more, or the seconds the counterparty asked for. When it asks for more than
-    LONGEST_WAIT, or the attempts are used up, the last error is raised as it came.
+    LONGEST_WAIT, or the attempts are used up, the last error is raised as it came; a call that itself waits for another
+    (a token) does not wait for it a second time.
     """
-    async for attempt in AsyncRetrying(
-        retry=retry_if_exception(_worth_waiting),
-        stop=stop_after_attempt(attempts),
-        wait=lambda state: _wait(state, jitter),
-        sleep=sleep,
-        reraise=True,
-    ):
-        with attempt:
-            return await call()
+    try:
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception(_worth_waiting),
+            stop=stop_after_attempt(attempts),
+            wait=lambda state: _wait(state, jitter),
+            sleep=sleep,
+            reraise=True,
+        ):
+            with attempt:
+                return await call()
+    except TryLater as error:
+        error.waited_out = True
+        raise
     raise AssertionError("tenacity ends by returning or raising")
 
 
 def _worth_waiting(error: BaseException) -> bool:
-    if isinstance(error, AccessDenied):
+    if isinstance(error, AccessDenied) or (isinstance(error, TryLater) and error.waited_out):
         return False
     return isinstance(error, TryLater) and (error.retry_after is None or error.retry_after <= LONGEST_WAIT)
 

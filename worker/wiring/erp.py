@@ -22,7 +22,7 @@ def build_erp(house: House, client: ClientFile) -> Erp:
         application_key=settings.poweroffice_application_key.get_secret_value(),
         client_key=client.settings.poweroffice_client_key.get_secret_value(),
         replica_lag_seconds=settings.poweroffice_replica_lag_seconds,
-        pacer=house.pacer,
+        pacer=house.pacer.line(client.name),
     )
 
 
@@ -40,7 +40,7 @@ def build_vouchers(house: House, client: ClientFile) -> VoucherBook:
             client_key=client_key,
             subscription_key=settings.poweroffice_subscription_key.get_secret_value(),
             replica_lag_seconds=lag,
-            pacer=house.pacer_v2,
+            pacer=house.pacer_v2.line(client.name),
         )
     return PowerOfficeGoVouchers(
         http=HttpClient(),
@@ -48,7 +48,7 @@ def build_vouchers(house: House, client: ClientFile) -> VoucherBook:
         application_key=application_key,
         client_key=client_key,
         replica_lag_seconds=lag,
-        pacer=house.pacer,
+        pacer=house.pacer.line(client.name),
     )
 
 

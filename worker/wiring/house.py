@@ -12,11 +12,12 @@ from worker.adapters.peppol import TIMEOUTS as PEPPOL_TIMEOUTS
 from worker.ports import AccessPoint, ConsumerChannel, DocumentRules, DocumentStore, PrintHouse, ReachLookup
 from worker.settings import WorkerSettings
 from worker.settlement.fetching import FetchConfig, Fetcher
+from worker.store.budgets import SharedBudget
 from worker.store.database import Database
 from worker.support.clock import Clock
 from worker.support.halt import Halt
 from worker.support.http import HttpClient
-from worker.support.pace import EvenPacer, Pacer
+from worker.support.pace import FairPacer
 from worker.support.summary import Summary
 from worker.wiring.counterparties import (
     build_access_point,
@@ -53,8 +54,8 @@ class House:
     fetcher: Fetcher | None
     mail_server: SmtpServer
     bounce_box: BounceBox | None
-    pacer: Pacer
-    pacer_v2: Pacer
+    pacer: FairPacer
+    pacer_v2: FairPacer
     halt: Halt
     exits: AsyncExitStack
     settling: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -104,8 +105,12 @@ def build_house(settings: WorkerSettings, clock: Clock) -> House:
         fetcher=fetcher,
         mail_server=build_mail_server(settings),
         bounce_box=build_bounce_box(settings, db, halt),
-        pacer=EvenPacer(POWEROFFICE_REQUESTS_PER_SECOND),
-        pacer_v2=EvenPacer(POWEROFFICE_V2_REQUESTS_PER_SECOND),
+        pacer=FairPacer(
+            POWEROFFICE_REQUESTS_PER_SECOND,
+            SharedBudget(db, "poweroffice_go"),
+            block=POWEROFFICE_REQUESTS_PER_SECOND // 10,
+        ),
+        pacer_v2=FairPacer(POWEROFFICE_V2_REQUESTS_PER_SECOND, SharedBudget(db, "poweroffice_go_v2")),
         halt=halt,
         exits=exits,
     )

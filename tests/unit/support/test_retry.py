@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 from worker.model.outcomes import OutsideError, Refused, SlowDown, TryLater, UnknownOutcome
-from worker.support.pace import EvenPacer
 from worker.support.retry import with_retry
 
 pytestmark = pytest.mark.anyio
@@ -75,35 +74,13 @@ async def test_verdicts_and_unknowns_are_never_repeated(error: OutsideError) -> 
     assert script.calls == 1
 
 
-async def test_an_even_pacer_never_lets_a_burst_through() -> None:
-    naps = Naps()
-    pacer = EvenPacer(50, monotonic=lambda: naps.now, sleep=naps)
-    moments: list[float] = []
-    for _ in range(120):
-        await pacer.turn()
-        moments.append(naps.now)
-    busiest = max(sum(1 for m in moments if start <= m < start + 1.0) for start in moments)
-    assert busiest <= 50
+async def test_what_has_been_waited_for_inside_is_not_waited_for_again_outside() -> None:
+    naps, script = Naps(), Script(*[TryLater("no token") for _ in range(99)])
 
+    async def outer() -> str:
+        return await with_retry(script, sleep=naps, jitter=0.0)
 
-async def test_a_stalled_pacer_does_not_catch_up() -> None:
-    naps = Naps()
-
-    async def overslept(seconds: float) -> None:
-        await naps(seconds + 0.5)
-
-    pacer = EvenPacer(50, monotonic=lambda: naps.now, sleep=overslept)
-    await pacer.turn()
-    for _ in range(3):
-        before = naps.now
-        await pacer.turn()
-        assert naps.now - before >= 0.5
-
-
-async def test_a_pacer_does_not_hold_back_after_a_pause() -> None:
-    naps = Naps()
-    pacer = EvenPacer(50, monotonic=lambda: naps.now, sleep=naps)
-    await pacer.turn()
-    naps.now += 10
-    await pacer.turn()
-    assert naps.taken == []
+    with pytest.raises(TryLater):
+        await with_retry(outer, sleep=naps, jitter=0.0)
+    assert script.calls == 5
+    assert naps.taken == [1.0, 2.0, 4.0, 8.0]

@@ -11,7 +11,7 @@ from worker.adapters.poweroffice_go_v2 import translate, wire
 from worker.adapters.poweroffice_go_v2.token import TokenSource
 from worker.support.http import HttpClient, HttpResponse, HttpTrouble
 from worker.support.loose_json import Row
-from worker.support.pace import EvenPacer, Pacer
+from worker.support.pace import FairPacer, Pacer
 from worker.support.retry import Sleep, with_retry
 
 T = TypeVar("T")
@@ -53,7 +53,7 @@ class Connection:
         self._subscription = {"Ocp-Apim-Subscription-Key": subscription_key}
         self._page_size = page_size
         self._lag = replica_lag_seconds
-        self._pacer = pacer or EvenPacer(REQUESTS_PER_SECOND)
+        self._pacer = pacer or FairPacer(REQUESTS_PER_SECOND)
         self._monotonic = monotonic
         self._sleep = sleep
         self._tokens = TokenSource(
@@ -118,7 +118,7 @@ class Connection:
 
     async def _post_for_token(self, headers: dict[str, str], body: bytes) -> HttpResponse:
         try:
-            return await self._http.request(
+            response = await self._http.request(
                 "POST",
                 f"{self._base_url}/OAuth/Token",
                 content=body,
@@ -127,14 +127,22 @@ class Connection:
             )
         except HttpTrouble as error:
             raise translate.trouble(error, what="token", changes=False) from None
+        return await self._heeded(response)
 
     async def _send(self, method: str, what: str, path: str, body: bytes | None, token: str) -> HttpResponse:
         headers = {"Accept": "application/json", "Authorization": f"Bearer {token}", **self._subscription}
         if body is not None:
             headers["Content-Type"] = "application/json"
         try:
-            return await self._http.request(
+            response = await self._http.request(
                 method, f"{self._base_url}/v2{path}", headers=headers, content=body, turn=self._pacer.turn
             )
         except HttpTrouble as error:
             raise translate.trouble(error, what=what, changes=method != "GET") from None
+        return await self._heeded(response)
+
+    async def _heeded(self, response: HttpResponse) -> HttpResponse:
+        """Too many requests concerns everybody who uses the key, not only who heard it."""
+        if response.status == 429:
+            await self._pacer.hold(response.retry_after or 1.0)
+        return response

@@ -1,9 +1,10 @@
-"""Planned times of jobs."""
+"""Planned times of jobs, and when counterparties may be called."""
 
 from __future__ import annotations
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Column,
     String,
     Table,
@@ -23,4 +24,11 @@ slots = Table(
     Column("started_at", UtcTime, nullable=False),
     Column("ended_at", UtcTime),
     Column("summary", JSON),
+)
+
+budgets = Table(
+    "budgets",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("free_at", BigInteger, nullable=False),  # microseconds on the database's own clock (store/budgets.py)
 )
