@@ -91,7 +91,11 @@ async def test_the_letter_is_told_by_a_second_status(house: Flow) -> None:
     await house.at(15, 40, day=LETTER_DAY)
     first, second = house.told(5001)
     assert (first.call, first.comment) == ("delivered", "Sendt på e-post med lenke og kode 25.11.2026 kl. 08:00.")
-    assert (second.call, second.comment, second.status) == ("status", "Sendt som brev 30.11.2026 kl. 08:00.", 5)
+    assert (second.call, second.comment, second.status) == (
+        "status",
+        "E-posten ble ikke åpnet. Sendt som brev 30.11.2026 kl. 08:00.",
+        5,
+    )
     assert [row.state for row in house.story(5001).postbacks] == ["done", "done"]
 
 

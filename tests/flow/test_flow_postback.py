@@ -143,7 +143,7 @@ async def test_a_report_found_told_late_does_not_swallow_the_letter(house: Flow)
     await house.at(15, 50, day=LETTER_DAY)
     assert [call.comment for call in house.told(5001)] == [
         "Sendt på e-post med lenke og kode 25.11.2026 kl. 08:00.",
-        "Sendt som brev 30.11.2026 kl. 08:00.",
+        "E-posten ble ikke åpnet. Sendt som brev 30.11.2026 kl. 08:00.",
     ]
 
 
