@@ -336,7 +336,7 @@ async def test_a_withdrawn_invoice_is_gone_also_for_who_is_inside(house: PortalH
         for path in (f"{sent.page}/faktura.pdf", sent.page, sent.door):
             answer = await debtor.get(path)
             assert answer.status_code == 410
-            assert heading(answer) == "Fakturaen er trukket tilbake"
+            assert heading(answer) == "Lenken er trukket tilbake"
 
 
 async def test_an_invoice_credited_whole_is_gone_and_one_credited_in_part_is_not(house: PortalHouse) -> None:

@@ -41,8 +41,8 @@ _NB = {
     "expired_heading": "Lenken er utløpt",
     "expired": "Lenken gjaldt en begrenset tid, og den er over. Det endrer ikke på fakturaen. "
     "Kontakt {factor} hvis du trenger den på nytt.",
-    "withdrawn_heading": "Fakturaen er trukket tilbake",
-    "withdrawn": "Denne lenken viser ikke lenger noen faktura. Kontakt {factor} før du betaler, hvis du lurer på noe.",
+    "withdrawn_heading": "Lenken er trukket tilbake",
+    "withdrawn": "Den viser ikke lenger noen faktura. Kontakt {factor} før du betaler.",
     "credited_heading": "Fakturaen er kreditert",
     "credited": "Den er erstattet av en kreditnota, og du skal ikke betale den. Kontakt {factor} hvis du har betalt "
     "allerede.",
@@ -119,8 +119,8 @@ _EN = {
     "expired_heading": "This link has expired",
     "expired": "The link was valid for a limited time, which is over. That does not change the invoice. "
     "Contact {factor} if you need it again.",
-    "withdrawn_heading": "The invoice has been withdrawn",
-    "withdrawn": "This link no longer shows an invoice. If you are in doubt, contact {factor} before you pay.",
+    "withdrawn_heading": "This link has been withdrawn",
+    "withdrawn": "It no longer shows an invoice. Contact {factor} before you pay.",
     "credited_heading": "The invoice has been credited",
     "credited": "A credit note has replaced it, and you shall not pay it. Contact {factor} if you have paid already.",
     "missing_heading": "Page not found",
