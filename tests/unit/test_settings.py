@@ -152,6 +152,7 @@ def test_secrets_are_not_in_what_is_printed(tmp_path: Path) -> None:
     [
         ({"POWEROFFICE_URL": "https://api.poweroffice.net"}, "POWEROFFICE_URL"),
         ({"SMTP_HOST": "smtp.factoring.example"}, "SMTP_HOST"),
+        ({"IMAP_HOST": "imap.factoring.example", "IMAP_USER": "u", "IMAP_PASSWORD": "p"}, "IMAP_HOST"),
         ({"ACCESS_POINT_URL": "https://ap.factoring.example"}, "ACCESS_POINT_URL"),
         ({"MAVENTA_URL": "https://ax-stage.maventa.com"}, "MAVENTA_URL"),
         ({"ACCESS_POINT": "storecove", "STORECOVE_API_KEY": "k"}, "STORECOVE_URL"),
@@ -215,6 +216,11 @@ def test_production_never_meets_the_sandbox(tmp_path: Path, change: dict[str, st
         ({"PORTAL_URL": "https://faktura.factoring.example/?a=1"}, "PORTAL_URL"),
         ({"PEPPOL_DNS_SERVER": "127.0.0.1"}, "PEPPOL_DNS_SERVER"),
         ({"SMTP_FROM": "faktura"}, "SMTP_FROM"),
+        ({"IMAP_HOST": "imap.example"}, "IMAP_USER, IMAP_PASSWORD"),
+        ({"IMAP_HOST": "imap.example", "IMAP_SECURITY": "none"}, "IMAP_SECURITY=none"),
+        ({"IMAP_HOST": "imap.example", "IMAP_UNMATCHED_FOLDER": "INBOX"}, "must differ"),
+        ({"IMAP_FOLDER": 'INBOX" X'}, "IMAP_FOLDER"),
+        ({"BOUNCE_ADDRESS": f"{'b' * 22}@factoring.example"}, "at most 21 characters"),
         ({"LINK_DAYS": "4"}, "LINK_DAYS"),
     ],
 )

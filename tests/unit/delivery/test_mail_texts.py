@@ -10,7 +10,15 @@ from typing import Any
 
 import pytest
 
-from worker.delivery.texts import LinkMailValues, MailText, PdfMailValues, link_mail, pdf_mail
+from worker.delivery.texts import (
+    CodeMailValues,
+    LinkMailValues,
+    MailText,
+    PdfMailValues,
+    code_mail,
+    link_mail,
+    pdf_mail,
+)
 from worker.model.money import Money
 
 URL = "https://faktura.nordfaktor.example/i/2vJx0Qm8pW3nR5tYkLhZbA"
@@ -26,6 +34,7 @@ COMMON: dict[str, Any] = {
     "due_date": date(2026, 12, 4),
 }
 LINK = LinkMailValues(**COMMON, url=URL, code="048213")
+CODE = CodeMailValues(**{k: v for k, v in COMMON.items() if k not in ("amount", "due_date")}, code="048213", asked=True)
 PDF = PdfMailValues(**COMMON, account="15032080119", kid="104210045000017")
 
 
@@ -118,7 +127,7 @@ def test_english() -> None:
 
 
 def test_nothing_is_loaded_and_nothing_runs() -> None:
-    for mail in (link_mail(LINK), pdf_mail(PDF)):
+    for mail in (link_mail(LINK), pdf_mail(PDF), code_mail(CODE)):
         assert not {"img", "link", "script", "style", "iframe", "object", "form"} & set(Reader(mail.html).tags)
         assert "url(" not in mail.html
 
@@ -133,3 +142,28 @@ def test_hostile_names_are_only_words() -> None:
     assert reader.addresses == [URL, URL]
     assert "{factor} {{ 7*7 }} & Co" in words(reader.seen)
     assert "49" not in mail.subject
+
+
+@pytest.mark.parametrize("language", ["nb", "en"])
+@pytest.mark.parametrize("is_credit_note", [False, True])
+def test_link_and_code_apart(language: Any, is_credit_note: bool) -> None:
+    kind: dict[str, Any] = {"language": language, "is_credit_note": is_credit_note, "is_credit": is_credit_note}
+    link = link_mail(replace(LINK, code="", **kind))
+    for part in (link.text, link.html):
+        assert URL in part
+        assert not re.search("Koden din|Your code|048213", part)
+        assert re.search("egen e-post|separate e-mail", part)
+    for asked in (True, False):
+        code = code_mail(replace(CODE, asked=asked, **kind))
+        assert "10045" in code.subject
+        assert "048213" not in code.subject, "it would show on a locked phone"
+        for part in (code.text, code.html):
+            assert "048213" in part
+            assert "/i/" not in part
+            assert bool(re.search("Var det ikke du|Was it not you", part)) is asked
+        assert Reader(code.html).addresses == []
+
+
+def test_no_empty_lines_where_nothing_stands() -> None:
+    for mail in (link_mail(LINK), link_mail(replace(LINK, code="")), pdf_mail(PDF), code_mail(CODE)):
+        assert "\n\n\n" not in mail.text

@@ -138,6 +138,8 @@ def test_the_wrong_seller_is_found_before_anything_is_said_about_the_debtor() ->
         (with_card(phone=""), {InvoiceWarning.MISSING_PHONE}),
         (replace(GOOD, email=""), {InvoiceWarning.MISSING_EMAIL}),
         (replace(GOOD, email="kari(at)privat"), {InvoiceWarning.BAD_EMAIL}),
+        (replace(GOOD, email=";".join(f"p{n}@privat.example" for n in range(11))), {InvoiceWarning.TOO_MANY_EMAILS}),
+        (replace(GOOD, email=";".join(f"p{n}@privat.example" for n in range(10))), set[InvoiceWarning]()),
         (with_card(address=replace(CARD.address, postal_code="487")), {InvoiceWarning.ODD_POSTAL_CODE}),
         (with_document(due_date=TODAY - timedelta(days=1)), {InvoiceWarning.DUE_DATE_PASSED}),
         (with_document(due_date=TODAY), set[InvoiceWarning]()),
