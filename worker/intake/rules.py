@@ -146,6 +146,7 @@ REMARKS: frozenset[InvoiceWarning] = frozenset(
         InvoiceWarning.MISSING_PHONE,
         InvoiceWarning.MISSING_EMAIL,
         InvoiceWarning.BAD_EMAIL,
+        InvoiceWarning.TOO_MANY_EMAILS,
         InvoiceWarning.ODD_POSTAL_CODE,
         InvoiceWarning.DUE_DATE_PASSED,
     }
