@@ -43,11 +43,15 @@ def net() -> Any:
         yield router
 
 
+@pytest.fixture(scope="module")
+async def http() -> AsyncIterator[HttpClient]:
+    async with HttpClient() as client:
+        yield client
+
+
 @pytest.fixture
-async def scripted(net: Any) -> AsyncIterator[PhossAp]:
-    access_point = PhossAp(http=HttpClient(), base_url="https://ap.test/", token="x-token-0815", sleep=at_once)
-    yield access_point
-    await access_point.aclose()
+def scripted(http: HttpClient, net: Any) -> PhossAp:
+    return PhossAp(http=http, base_url="https://ap.test/", token="x-token-0815", sleep=at_once)
 
 
 async def test_the_document_goes_byte_for_byte_under_our_key(scripted: PhossAp, net: Any) -> None:

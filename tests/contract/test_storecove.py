@@ -50,12 +50,21 @@ def shelf() -> Shelf:
     return Shelf()
 
 
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def http() -> AsyncIterator[HttpClient]:
+    async with HttpClient() as client:
+        yield client
+
+
 @pytest.fixture
-async def storecove(net: Any, shelf: Shelf) -> AsyncIterator[Storecove]:
+def storecove(http: HttpClient, net: Any, shelf: Shelf) -> Storecove:
     base = "https://storecove.test/api/v2/"
-    adapter = Storecove(http=HttpClient(), base_url=base, api_key="key-0815", shelf=shelf, sleep=at_once)
-    yield adapter
-    await adapter.aclose()
+    return Storecove(http=http, base_url=base, api_key="key-0815", shelf=shelf, sleep=at_once)
 
 
 @pytest.mark.parametrize("kind", list(Kind))
