@@ -79,6 +79,7 @@ class DeliveryRow(_FromRow):
     vendor_reference: str | None
     asked_by: str | None
     created_at: datetime
+    batch: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@
 from worker.store.tables.deliveries import attempts, deliveries, links, portal_guards, postbacks
 from worker.store.tables.ehf import ehf_responses, provider_notices
 from worker.store.tables.invoices import decisions, events, invoices, kids, stories, warnings
+from worker.store.tables.letters import print_receipts
 from worker.store.tables.mail import bounces, code_requests, failed_recipients
 from worker.store.tables.reach import reach
 from worker.store.tables.settlement import (
@@ -40,6 +41,7 @@ __all__ = [
     "metadata",
     "portal_guards",
     "postbacks",
+    "print_receipts",
     "provider_notices",
     "reach",
     "settlement_files",

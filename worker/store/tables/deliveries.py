@@ -36,9 +36,11 @@ deliveries = Table(
     Column("vendor_reference", AnyText),
     Column("asked_by", AnyWord(100)),  # the person who asked for it (`resend`); empty: it followed from the rules
     Column("created_at", UtcTime, nullable=False),
+    Column("batch", String(100)),  # of a letter: with which others it is handed over
     UniqueConstraint("invoice_id", "number"),
     Index(None, "state", "due_at"),
     Index(None, "state", "handed_over_at"),
+    Index(None, "batch"),
 )
 
 attempts = Table(
