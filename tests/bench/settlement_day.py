@@ -60,7 +60,11 @@ def expected(count: int) -> dict[str, int]:
         case == TWICE and number + 50 < count for number, case in enumerate(cases)
     )
     unmatched = sum(case == TWICE and number + 50 >= count for number, case in enumerate(cases))
-    return {"waiting": waiting + unmatched, "booked": count - waiting - unmatched, "vouchers": count - waiting - unmatched}
+    return {
+        "waiting": waiting + unmatched,
+        "booked": count - waiting - unmatched,
+        "vouchers": count - waiting - unmatched,
+    }
 
 
 # --- made apart, so that it is in nobody's peak ----------------------------------------------------
@@ -157,9 +161,8 @@ def measure(folder: Path, url: str, count: int) -> dict[str, Any]:
         works[name]()
         steps[name] = (time.perf_counter() - wall, time.process_time() - cpu, _peak() - before)
     with db.read() as tx:
-        states = dict(
-            tx.execute(select(settlement_items.c.state, func.count()).group_by(settlement_items.c.state)).tuples().all()
-        )
+        counted = select(settlement_items.c.state, func.count()).group_by(settlement_items.c.state)
+        states = {str(state): int(number) for state, number in tx.execute(counted)}
         states["vouchers"] = tx.execute(select(func.count()).select_from(vouchers)).scalar_one()
     db.close()
     return {"steps": steps, "states": states}
@@ -239,7 +242,9 @@ def main() -> None:
     else:
         rows = [row for format_ in (OCR, CAMT) for row in contest(format_, options.database, count)]
         print(f"{count:,} payments a file, {options.database}, one run each")  # noqa: T201 - a command's output
-        print(f"{'file':9} {'MB':>5} {'step':14} {'seconds':>8} {'CPU':>8} {'a second':>9} {'reading':>8} {'peak MB':>8}")  # noqa: T201
+        print(
+            f"{'file':9} {'MB':>5} {'step':14} {'seconds':>8} {'CPU':>8} {'a second':>9} {'reading':>8} {'peak MB':>8}"
+        )  # noqa: T201
         print("\n".join(rows))  # noqa: T201
 
 

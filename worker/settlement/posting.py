@@ -31,11 +31,11 @@ async def run(
     `repeats_only`: only what has been tried before and did not get through, or was held back.
     """
     log, summary = get_logger(), Summary()
-    due = vouchers.accounts_due(db, client=client, now=clock.now(), repeats_only=repeats_only)
+    due, accounts = vouchers.due(db, client=client, now=clock.now(), repeats_only=repeats_only)
     if not due:
         return summary
     # Debtors are not asked about: a customer number comes from the ERP itself with the invoice.
-    wanted = {account for account in due if account.kind is not AccountKind.CUSTOMER}
+    wanted = {account for account in accounts if account.kind is not AccountKind.CUSTOMER}
     why, lock_date = "", None
     try:
         closed = await missing_accounts(book, wanted)
@@ -51,12 +51,12 @@ async def run(
         vouchers.hold(db, client=client, why=why, now=clock.now(), repeats_only=repeats_only)
         summary.count("trouble")
         return summary
-    last = 0
-    while not halt.called:
-        row = vouchers.claim(db, client=client, now=clock.now(), after=last, repeats_only=repeats_only)
-        if row is None:
+    for voucher_id in due:
+        if halt.called:
             break
-        last = row.id
+        row = vouchers.claim(db, voucher_id, now=clock.now())
+        if row is None:
+            continue  # another worker has it
         with bound(voucher=row.id, attempt=row.attempts):
             if row.reversal_of is not None:
                 summary.count(await reverse(clock=clock, db=db, book=book, row=row))

@@ -15,7 +15,7 @@ from worker.store.attempts import add_attempt
 from worker.store.claiming import LEASE, claimable, take_oldest
 from worker.store.database import Database
 from worker.store.rows import VoucherRow
-from worker.store.settling import AT_ONCE, slices
+from worker.store.settling import slices
 from worker.store.tables import postbacks, settlement_items, voucher_items, vouchers
 
 # ready → sending → posted | ready (try later) | unknown | refused; unknown → posted | ready; posted → reversed.
@@ -89,17 +89,14 @@ def _tried(*, repeats_only: bool) -> list[ColumnElement[bool]]:
     return [or_(vouchers.c.attempts > 0, vouchers.c.held.is_not(None))] if repeats_only else []
 
 
-def claim(db: Database, *, client: str, now: datetime, after: int, repeats_only: bool = False) -> VoucherRow | None:
-    """Claims the oldest voucher that is due and came after the one with the id `after`.
+def claim(db: Database, voucher_id: int, *, now: datetime) -> VoucherRow | None:
+    """Claims the voucher when it is due and nobody else has it.
 
-    `unknown` (a dead worker's too) comes back so: ask before posting. `repeats_only`: leave alone what has neither been
-    tried nor held back.
+    `unknown` (a dead worker's too) comes back so: ask before posting.
     """
-    due = claimable(vouchers, now=now, skip=())
-    tried = _tried(repeats_only=repeats_only)
     with db.begin() as tx:
-        own = select(vouchers).where(vouchers.c.client == client, vouchers.c.id > after, due, *tried)
-        row = take_oldest(tx, vouchers, own, now=now)
+        due = claimable(vouchers, now=now, skip=())
+        row = take_oldest(tx, vouchers, select(vouchers).where(vouchers.c.id == voucher_id, due), now=now)
         return VoucherRow.of(row) if row is not None else None
 
 
@@ -123,15 +120,22 @@ def held(db: Database, *, client: str | None = None) -> list[tuple[str, str, int
         return [(name, why, count) for name, why, count in rows]
 
 
-def accounts_due(db: Database, *, client: str, now: datetime, repeats_only: bool = False) -> set[VoucherAccount]:
-    """Every account that vouchers stand on which may be posted now; empty when none may."""
-    found: set[VoucherAccount] = set()
+def due(
+    db: Database, *, client: str, now: datetime, repeats_only: bool = False
+) -> tuple[list[int], set[VoucherAccount]]:
+    """What may be posted now: the ids, oldest first, and every account that those vouchers stand on.
+
+    `repeats_only`: without what has neither been tried nor held back.
+    """
+    ids: list[int] = []
+    accounts: set[VoucherAccount] = set()
     states = ["ready", "unknown", "sending"]
     for row in each(db, client=client, states=states, due_by=now, repeats_only=repeats_only):
-        found.update(
+        ids.append(row.id)
+        accounts.update(
             VoucherAccount(AccountKind(line["account_kind"]), line["account"]) for line in row.content["lines"]
         )
-    return found
+    return ids, accounts
 
 
 def record(
@@ -184,26 +188,20 @@ def each(
     repeats_only: bool = False,
 ) -> Iterator[VoucherRow]:
     """The client's vouchers, oldest first, some at a time: there may be very many."""
-    query = select(vouchers).where(
+    query = select(vouchers.c.id).where(
         vouchers.c.client == client, vouchers.c.state.in_(states), *_tried(repeats_only=repeats_only)
     )
     if until is not None:
         query = query.where(vouchers.c.date <= until)
     if due_by is not None:
         query = query.where(vouchers.c.due_at <= due_by)
-    last = 0
-    while True:
+    with db.read() as tx:
+        ids = list(tx.execute(query.order_by(vouchers.c.id)).scalars())
+    for chunk in slices(ids):
+        some = select(vouchers).where(vouchers.c.id.in_(chunk), vouchers.c.state.in_(states)).order_by(vouchers.c.id)
         with db.read() as tx:
-            rows = [
-                VoucherRow.of(row)
-                for row in tx.execute(
-                    query.where(vouchers.c.id > last).order_by(vouchers.c.id).limit(AT_ONCE)
-                ).mappings()
-            ]
+            rows = [VoucherRow.of(row) for row in tx.execute(some).mappings()]
         yield from rows
-        if len(rows) < AT_ONCE:
-            return
-        last = rows[-1].id
 
 
 def of_client(db: Database, *, client: str) -> list[VoucherRow]:

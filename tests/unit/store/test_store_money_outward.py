@@ -69,7 +69,7 @@ def booked(db: Database, stock: Stock, invoice_id: int | None, *amounts: int) ->
     voucher = Voucher(kind=VoucherKind.BANK, date=date(2026, 11, 20), description="x", reference="FACT-1", lines=lines)
     with deciding(db) as tx:
         [voucher_id] = vouchers.add_all(tx, client=stock.client, made=[(voucher, ids)], now=stock.now).values()
-    row = vouchers.claim(db, client=stock.client, now=stock.now, after=0)
+    row = vouchers.claim(db, voucher_id, now=stock.now)
     assert row is not None
     vouchers.record(db, row, state="posted", act="send", started_at=stock.now, now=stock.now, outcome="posted",
                     erp_id="e-1", erp_number="7")  # fmt: skip
