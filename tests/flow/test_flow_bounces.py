@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
 
 from tests.support.bounced import dsn, plain
 from tests.support.flow import Flow, client_plan, flow, person
 from tests.support.imap import PASSWORD, USER, MailHost, mail_host
+from worker.cli import app
 from worker.model.link import CodeRequest
 from worker.sandbox.records import Mail
 from worker.service import send_codes
@@ -43,6 +46,11 @@ def with_mailbox(port: int) -> dict[str, str]:
         "IMAP_PASSWORD": PASSWORD,
         "IMAP_TIMEOUT_SECONDS": "3",
     }
+
+
+def command(house: Flow, *words: str) -> Result:
+    settings = ["--settings", str(house.settings_path)]
+    return CliRunner().invoke(app, ["bounces", *words, *settings], env={"COLUMNS": "200"})
 
 
 def delivery_to(house: Flow, number: int) -> Mail:
@@ -104,6 +112,23 @@ async def test_a_bounce_becomes_a_letter_and_whatever_else_comes_back_loses_noth
         assert house.deliveries(5001) == [("email_link", "refused"), ("letter", "handed_over")]
         assert house.deliveries(5002) == [("email_link", "refused"), ("letter", "handed_over")], "now nobody has it"
         assert len(house.letters()) == 2
+
+        shown = command(house, "list")
+        assert "which_recipient: the mail had several recipients" in shown.stdout
+        listed = json.loads(command(house, "list", "--json").stdout)
+        assert [row["reason"] for row in listed] == waiting(house)
+        for secret in ("privat.example", "annet.example", "bounce+"):
+            assert secret not in shown.stdout + str(listed)
+        assert command(house, "match", str(listed[0]["id"]), "5003", "--note", "they rang").exit_code == 0
+        assert command(house, "ignore", str(listed[1]["id"])).exit_code == 0
+        again = command(house, "ignore", str(listed[1]["id"]))
+        assert (again.exit_code, "not waiting" in again.stderr) == (1, True)
+        assert len(waiting(house)) == 3
+        await house.at(8, 30)
+        assert house.deliveries(5003) == [("email_link", "refused"), ("letter", "handed_over")]
+
+        await house.at(15, 30)
+        assert "E-posten kom i retur. Sendt som brev" in str(house.told(5001)[0].comment)
         for said in ("kari", "privat.example", "bounce+", PASSWORD):
             assert said not in house.lines.getvalue()
 
