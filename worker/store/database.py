@@ -17,6 +17,8 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, func, sele
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
+from worker.support import crashing
+
 _MIGRATING = 4711_1503  # ours among the server's advisory locks; the same in every version
 
 
@@ -58,6 +60,8 @@ class Database:
         """One transaction: committed at the end, rolled back on any exception."""
         with self.engine.begin() as connection:
             yield connection
+            crashing.caller_point("before_commit")
+        crashing.caller_point("after_commit")
 
     @contextmanager
     def read(self) -> Generator[Connection]:

@@ -16,6 +16,8 @@ from typing import cast
 
 import orjson
 
+from worker.support import crashing
+
 # Shared folders (SMB, some container volumes) have no hard links; there a rename after a check has to do.
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
 _UNSAFE = re.compile(r"[^0-9A-Za-zÆØÅæøå._-]")
@@ -48,6 +50,7 @@ def make_folder(folder: Path) -> None:
 def write_part(part: Path, content: bytes, *, mode: int = 0o666) -> None:
     """Writes a temporary file to the disk (fsync), checks its size. Raises OSError; a half-written file is removed."""
     try:
+        crashing.caller_point("before_writing")
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
@@ -63,6 +66,7 @@ def write_part(part: Path, content: bytes, *, mode: int = 0o666) -> None:
 
 def publish(part: Path, path: Path) -> None:
     """Gives a written temporary file its final name, durably. Raises FileExistsError when the name is taken."""
+    crashing.caller_point("written")
     try:
         os.link(part, path)
     except FileExistsError:
@@ -74,8 +78,10 @@ def publish(part: Path, path: Path) -> None:
             raise FileExistsError(errno.EEXIST, "the name is taken", str(path)) from None
         part.rename(path)
     else:
+        crashing.caller_point("linked")
         part.unlink()
     sync_folder(path.parent)
+    crashing.caller_point("named")
 
 
 def create(path: Path, content: bytes, *, part: Path | None = None, mode: int = 0o666) -> None:
@@ -98,6 +104,7 @@ def replace(path: Path, content: bytes, *, mode: int = 0o666) -> None:
     """Writes the file whether or not it exists; a reader sees the old content or the new, never between."""
     temporary = _temporary(path)
     write_part(temporary, content, mode=mode)
+    crashing.caller_point("written")
     try:
         temporary.replace(path)
     except OSError:
@@ -105,6 +112,7 @@ def replace(path: Path, content: bytes, *, mode: int = 0o666) -> None:
             temporary.unlink()
         raise
     sync_folder(path.parent)
+    crashing.caller_point("named")
 
 
 def same_json(one: bytes, other: bytes, *, apart_from: str) -> bool:

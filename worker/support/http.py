@@ -24,6 +24,8 @@ from types import TracebackType
 
 import httpx
 
+from worker.support import crashing
+
 MAX_CONNECTIONS = 20
 MAX_CALLS = 8
 _PLAIN_ENCODINGS = ("", "identity", "gzip", "deflate")
@@ -189,15 +191,21 @@ class HttpClient:
         async with self._calls:
             if turn is not None:
                 await turn()
-            try:
-                return await self._try(question)
-            except httpx.PoolTimeout:
-                # Fewer callers than connections, and still no connection: they have leaked. The new pool is empty.
-                pass
-            try:
-                return await self._try(question)
-            except httpx.PoolTimeout:
-                raise NotSent("no free connection") from None
+            crashing.request_point(method, url, "before")
+            response = await self._with_a_connection(question)
+            crashing.request_point(method, url, "after")
+            return response
+
+    async def _with_a_connection(self, question: _Question) -> HttpResponse:
+        try:
+            return await self._try(question)
+        except httpx.PoolTimeout:
+            # Fewer callers than connections, and still no connection: they have leaked. The new pool is empty.
+            pass
+        try:
+            return await self._try(question)
+        except httpx.PoolTimeout:
+            raise NotSent("no free connection") from None
 
     async def _try(self, question: _Question) -> HttpResponse:
         await self._close_retired()

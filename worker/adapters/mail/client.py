@@ -23,6 +23,7 @@ from worker.adapters.mail.translate import (
 )
 from worker.model.outcomes import AccessDenied, Refused, TryLater, Unavailable, UnknownOutcome
 from worker.ports import Mailer, MailReceipt, OutboundMail
+from worker.support import crashing
 from worker.support.masking import without_addresses
 
 Security = Literal["none", "starttls", "tls"]
@@ -136,6 +137,7 @@ class _SmtpMailer:
             client.close()
 
     async def _send(self, wire: WireMail) -> MailReceipt:
+        crashing.point("mail.envelope", "before")
         fresh = self._client is None
         client = await self._connected()
         try:
@@ -207,6 +209,7 @@ class _SmtpMailer:
         return turned_down
 
     async def _message(self, client: aiosmtplib.SMTP, wire: WireMail) -> str:
+        crashing.point("mail.data", "before")
         try:
             reply = await client.data(wire.content, timeout=self._server.verdict_timeout)
         except aiosmtplib.SMTPResponseException as error:
@@ -216,6 +219,7 @@ class _SmtpMailer:
             raise UnknownOutcome("mail server: an answer that cannot be read after DATA") from None
         except (aiosmtplib.SMTPException, OSError) as error:
             raise UnknownOutcome(f"mail server: no word after DATA ({type(error).__name__})") from error
+        crashing.point("mail.data", "after")
         return str(Reply(reply.code, reply.message))
 
 

@@ -19,6 +19,7 @@ from worker.adapters.mailbox.translate import MOST_BYTES, read_report
 from worker.model.bounce import MailReport
 from worker.model.outcomes import AccessDenied, Unavailable
 from worker.ports import Filed, OpenMailbox
+from worker.support import crashing
 
 T = TypeVar("T")
 Security = Literal["none", "starttls", "tls"]
@@ -98,7 +99,9 @@ class _ImapFolder:
         return None
 
     async def put_away(self, *, uid: str, where: Filed) -> None:
+        crashing.point("mailbox.put_away", "before")
         await asyncio.to_thread(self._put_away, self._number(uid), _quoted(self._server.folders[where]))
+        crashing.point("mailbox.put_away", "after")
 
     async def leave(self) -> None:
         """Log-out; whatever happens here changes nothing for messages already put away."""

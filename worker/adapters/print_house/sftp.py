@@ -12,6 +12,7 @@ import asyncssh
 from worker.adapters.print_house.manifest import FETCHED, LetterTerms, check, manifest, same_job
 from worker.model.outcomes import Refused, TryLater, UnknownOutcome
 from worker.ports import PrintJob
+from worker.support import crashing
 from worker.support.sftp import DROPPED, NOT_THERE, SftpDoor
 
 _TERMS = LetterTerms()
@@ -83,6 +84,7 @@ class SftpPrintHouse:
             if name.endswith(".pdf") and there != content:
                 raise Refused("letter: another PDF lies under the same name")
             return there
+        crashing.point(f"print_house.sftp{path[-4:]}", "before_writing")
         # A big letter over a slow line takes its time: the limit grows with the size (at least 20 kB/s).
         async with asyncio.timeout(self._timeout + len(content) / 20_000):
             async with sftp.open(part, "wb") as file:
@@ -91,6 +93,7 @@ class SftpPrintHouse:
                     await file.fsync()
             if await sftp.getsize(part) != len(content):
                 raise TryLater("print house: the file arrived with another size")
+        crashing.point(f"print_house.sftp{path[-4:]}", "written")
         try:
             async with asyncio.timeout(self._timeout):
                 await sftp.rename(part, path)  # never overwrites
@@ -98,6 +101,7 @@ class SftpPrintHouse:
             if name.endswith(".pdf"):
                 raise
             raise UnknownOutcome("print house: the connection was cut while the manifest got its name") from error
+        crashing.point(f"print_house.sftp{path[-4:]}", "named")
         return content
 
     async def _manifest_there(self, sftp: asyncssh.SFTPClient, job: PrintJob) -> bytes | None:
