@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
+from worker.model.remote_file import RemoteFile
 
-@dataclass(frozen=True, slots=True)
-class RemoteFile:
-    """A file as listed. `size` in bytes; `changed`: seconds since 1970 by the server's clock, which may be wrong."""
-
-    name: str
-    size: int
-    changed: int
+__all__ = ["BankFiles", "RemoteFile"]
 
 
 class BankFiles(Protocol):
