@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from tests.unit.store.conftest import Servers
+from tests.support.databases import Servers
 from tests.unit.store.stocked import NOW, Stock, at_once
 from worker.store import invoices, story
 from worker.store.database import Database, migrate
