@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, func, sele
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
+from worker.store.turns import Turns
 from worker.support import crashing
 
 _MIGRATING = 4711_1503  # ours among the server's advisory locks; the same in every version
@@ -38,6 +39,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self._engine: Engine | None = None
+        self._turns = Turns()
         try:
             address = make_url(url)
             if address.drivername in ("postgres", "postgresql"):
@@ -57,11 +59,17 @@ class Database:
 
     @contextmanager
     def begin(self) -> Generator[Connection]:
-        """One transaction: committed at the end, rolled back on any exception."""
-        with self.engine.begin() as connection:
+        """One transaction: committed at the end, rolled back on any exception. Never within another one.
+
+        On SQLite, which has one writer at a time, threads get theirs in the order they came.
+        """
+        with self._turn(), self.engine.begin() as connection:
             yield connection
             crashing.caller_point("before_commit")
         crashing.caller_point("after_commit")
+
+    def _turn(self) -> AbstractContextManager[None]:
+        return self._turns.turn() if self.engine.dialect.name == "sqlite" else nullcontext()
 
     @contextmanager
     def read(self) -> Generator[Connection]:
