@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -101,8 +101,9 @@ def stock(url: str, count: int) -> None:
 
     def rows(start: int, end: int) -> Iterator[dict[str, Any]]:
         for n in range(start, end):
-            yield {**common, "erp_id": f"i{n}", "kind": "invoice", "number": str(n), "is_credit": False, "kid": kid_of(n),
-                   "payable_minor": OWED, "credited_number": None, "erp_row": {"raw": raw}}  # fmt: skip
+            yield {**common, "erp_id": f"i{n}", "kind": "invoice", "number": str(n), "is_credit": False,
+                   "kid": kid_of(n), "payable_minor": OWED, "credited_number": None,
+                   "erp_row": {"raw": raw}}  # fmt: skip
             if n % 10 == CREDITED:  # most of them credit an invoice from before, a tenth one of ours
                 credited = str(n) if n % 100 == CREDITED else f"older-{n}"
                 yield {**common, "erp_id": f"c{n}", "kind": "credit_note", "number": f"c{n}", "is_credit": True,
@@ -186,7 +187,7 @@ def apart(*arguments: str) -> str:
 
 
 @contextmanager
-def database(kind: str, folder: Path) -> Iterator[str]:
+def database(kind: str, folder: Path) -> Generator[str]:
     """The URL of an empty database."""
     if kind == "sqlite":
         yield f"sqlite:///{folder / 'worker.db'}"
@@ -213,15 +214,13 @@ def contest(format_: str, kind: str, count: int) -> list[str]:
         if got != wanted or found["states"].get("new") or found["states"].get("matched"):
             raise SystemExit(f"{format_}: {found['states']} instead of {wanted}")
     alone = found["steps"][STEPS[0]][1]
-    rows: list[str] = []
-    for step, (wall, cpu, peak) in found["steps"].items():
-        rows.append(f"{format_:9} {size:5.1f} {step:14} {wall:8.1f} {cpu:8.1f} {count / wall:9,.0f} {cpu / alone:7.1f}× "
-                    f"{peak / 1e6:8.0f}")  # fmt: skip
     whole = [found["steps"][step] for step in STEPS[1:]]
-    wall, cpu = sum(one[0] for one in whole), sum(one[1] for one in whole)
-    rows.append(f"{format_:9} {size:5.1f} {'all of it':14} {wall:8.1f} {cpu:8.1f} {count / wall:9,.0f} {cpu / alone:7.1f}× "
-                f"{max(one[2] for one in whole) / 1e6:8.0f}")  # fmt: skip
-    return rows
+    total = [sum(one[0] for one in whole), sum(one[1] for one in whole), max(one[2] for one in whole)]
+    return [
+        f"{format_:9} {size:5.1f} {step:14} {wall:8.1f} {cpu:8.1f} {count / wall:9,.0f} {cpu / alone:7.1f}×"
+        f" {peak / 1e6:8.0f}"
+        for step, (wall, cpu, peak) in {**found["steps"], "all of it": total}.items()
+    ]
 
 
 def main() -> None:
@@ -241,11 +240,11 @@ def main() -> None:
         print(json.dumps(measure(Path(options.measure[0]), options.measure[1], count)))  # noqa: T201 - to who asked
     else:
         rows = [row for format_ in (OCR, CAMT) for row in contest(format_, options.database, count)]
-        print(f"{count:,} payments a file, {options.database}, one run each")  # noqa: T201 - a command's output
-        print(
+        head = (
             f"{'file':9} {'MB':>5} {'step':14} {'seconds':>8} {'CPU':>8} {'a second':>9} {'reading':>8} {'peak MB':>8}"
-        )  # noqa: T201
-        print("\n".join(rows))  # noqa: T201
+        )
+        title = f"{count:,} payments a file, {options.database}, one run each"
+        print("\n".join([title, head, *rows]))  # noqa: T201 - a command's output
 
 
 if __name__ == "__main__":
