@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
 from worker.support.clock import is_bank_day, oslo, oslo_date
@@ -81,6 +81,9 @@ TIMETABLE: tuple[Job, ...] = (
 # Always, day and night: a debtor who has asked for a new code waits for it in front of the screen.
 CODES_EVERY = timedelta(seconds=15)
 JOBS: dict[str, Job] = {job.name: job for job in TIMETABLE}
+# What goes on for a paused client: what was sent is asked about, bounces are read, and a debtor with a link gets
+# the code asked for. Nothing new is fetched, sent, told or posted.
+PAUSED_STEPS = ("follow_up", "bounces", "codes")
 REPORTED_WHEN_MISSED = ("intake", "fallback", "postback", "settlement")
 
 
@@ -96,6 +99,17 @@ class Due:
     job: Job
     slot: datetime
     in_time: bool
+
+    @property
+    def window_end(self) -> datetime:
+        return self.slot + self.job.window
+
+
+def while_paused(due: Due) -> Due | None:
+    """What is left of the slot for a paused client; None when it is not run."""
+    if due.job.name != "follow_up":
+        return None
+    return replace(due, job=replace(due.job, steps=tuple(step for step in due.job.steps if step in PAUSED_STEPS)))
 
 
 def due_today(now: datetime) -> list[Due]:

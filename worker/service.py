@@ -17,11 +17,11 @@ import uvicorn
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
 
-from worker.day import CODES_EVERY, REPORTED_WHEN_MISSED, TIMETABLE, due_before_today, due_today
+from worker.day import CODES_EVERY, REPORTED_WHEN_MISSED, TIMETABLE, Due, due_before_today, due_today, while_paused
 from worker.portal import create_app
 from worker.runs import owner_name, report_missed, run_slot
 from worker.settings import ClientFile, SettingsError, WorkerSettings, load_clients
-from worker.store import codes, slots
+from worker.store import codes, pauses, slots
 from worker.store.database import DatabaseUnusable
 from worker.store.links import StoreLinkBook
 from worker.store.one_host import BEAT, OneHost
@@ -77,23 +77,33 @@ def log_broken(bad: list[SettingsError]) -> None:
 async def tick(house: House, clients: list[ClientFile], *, owner: str) -> list[Summary]:
     """Runs every slot of today whose time has come and that nobody has run; reports those whose window is over.
 
-    Clients are run side by side, a client's jobs one after another.
+    Clients are run side by side, a client's jobs one after another. For a paused client only receipts are collected,
+    and a slot that its pause fell into is not missed.
     """
     now = house.clock.now()
     due, earlier = due_today(now), due_before_today(now)
+    oldest = min((one.slot for one in (*earlier, *due)), default=now)
 
     async def one(client: ClientFile) -> list[Summary]:
         done: list[Summary] = []
+        rests = pauses.since(house.db, client=client.name, moment=oldest)
+        paused = any(rest.resumed_at is None for rest in rests)
+
+        def excused(slot: Due) -> bool:
+            return any(rest.covers(slot.slot, slot.window_end) for rest in rests)
+
+        among = [slot for slot in earlier if not excused(slot)]
         for slot in slots.without_row(
-            house.db, client=client.name, among=earlier, key=lambda d: (d.job.name, d.slot), now=house.clock.now()
+            house.db, client=client.name, among=among, key=lambda d: (d.job.name, d.slot), now=house.clock.now()
         ):
             report_missed(house, client, slot, owner=owner)
         for slot in due:
             if slot.in_time:
-                summary = await run_slot(house, client, slot, owner=owner)
+                left = while_paused(slot) if paused else slot
+                summary = await run_slot(house, client, left, owner=owner) if left is not None else None
                 if summary is not None:
                     done.append(summary)
-            elif slot.job.name in REPORTED_WHEN_MISSED:
+            elif slot.job.name in REPORTED_WHEN_MISSED and not excused(slot):
                 report_missed(house, client, slot, owner=owner)
         return done
 
