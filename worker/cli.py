@@ -29,7 +29,9 @@ from worker.cli_common import (
 )
 from worker.cli_corrections import settlement_app
 from worker.cli_documents import documents_app
+from worker.cli_evidence import evidence
 from worker.cli_resend import resend
+from worker.cli_worklist import hold, release, withdraw
 from worker.day import JOBS
 from worker.ports import DocumentLost, RulesUnavailable
 from worker.runs import run_now
@@ -225,6 +227,10 @@ def retry(
 
 
 app.command()(resend)
+app.command()(hold)
+app.command()(release)
+app.command()(withdraw)
+app.command()(evidence)
 
 
 @app.command("migrate")

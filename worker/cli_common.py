@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 from collections.abc import Coroutine
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +28,7 @@ Settings = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Client = Annotated[str | None, typer.Option("--client", help="Only this client (the name of its env file).")]
 Now = Annotated[str | None, typer.Option("--now", help="Pretend it is this ISO 8601 time (not in production).")]
+By = Annotated[str, typer.Option("--by", help="Who asks for it; your user name otherwise.")]
 DEFAULT = Path("config/worker.env")
 
 
@@ -89,6 +91,15 @@ def one_invoice(db: Database, reference: str) -> InvoiceRow:
             typer.echo(f"  id {row.id}: {row.kind} {row.number} of {row.client}", err=True)
         fail("several invoices fit: name one by its id", 1)
     return found[0]
+
+
+def who_asks(by: str) -> str:
+    """Whose wish it is, for the invoice's story: `by`, or the user's name; ends with code 2 when there is neither."""
+    try:
+        who = " ".join((by or getpass.getuser()).split())[:100]
+    except (KeyError, OSError):  # a container's user may be a number only
+        who = ""
+    return who or fail("the system has no name for you: say who asks for it with --by", 2)
 
 
 def run_async(work: Coroutine[Any, Any, T]) -> T:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from enum import StrEnum
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from worker.cli_common import (
     DEFAULT,
+    By,
     Now,
     Settings,
     choose,
@@ -17,6 +17,7 @@ from worker.cli_common import (
     fail,
     one_invoice,
     open_database,
+    who_asks,
     worker_settings,
 )
 from worker.model.channel import FACTS, Channel
@@ -46,7 +47,7 @@ def resend(
     address: Annotated[
         str, typer.Option("--address", help="E-mail addresses with ; between, instead of the debtor's own.")
     ] = "",
-    by: Annotated[str, typer.Option("--by", help="Who asks for it; your user name otherwise.")] = "",
+    by: By = "",
     now: Now = None,
     settings: Settings = DEFAULT,
 ) -> None:
@@ -54,12 +55,10 @@ def resend(
     loaded = worker_settings(settings)
     log.configure(style=loaded.log_format, level=loaded.log_level)
     clock = clock_of(now, loaded)
-    who = " ".join((by or _user()).split())[:100]
+    who = who_asks(by)
     why = " ".join(reason.split())
     if not why:
         fail("--reason must say why", 2)
-    if not who:
-        fail("the system has no name for you: say who asks for it with --by", 2)
     chosen = Channel(channel.value)
     db = open_database(loaded)
     try:
@@ -76,11 +75,3 @@ def resend(
     with bound(client=row.client, invoice=row.id, delivery=made.id):
         get_logger().info("delivery.resend_asked", channel=chosen, by=who)
     typer.echo(f"invoice {row.id} goes out as {FACTS[chosen].norwegian} with the next job (delivery {made.number})")
-
-
-def _user() -> str:
-    """The name of who runs the command; empty where the system has none for the user (a container's number)."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return ""

@@ -131,7 +131,8 @@ def test_every_word_is_described(heading: str, words: set[str]) -> None:
 def test_who_mends_a_parked_reason_and_how_it_goes_on_is_right(reason: ParkedReason) -> None:
     who, goes_on, *_ = table(OPERATING, "Why an invoice is parked")[reason]
     assert who == PARKED[reason].owner
-    assert goes_on == ("by itself" if PARKED[reason].looked_at_again else "`retry`")
+    by_hand = "`release`" if reason is ParkedReason.HELD else "`retry`"
+    assert goes_on == ("by itself" if PARKED[reason].looked_at_again else by_hand)
 
 
 @pytest.mark.parametrize(

@@ -84,5 +84,6 @@ async def test_a_day_on_an_object_store_that_goes_away_before_the_report(tmp_pat
             await house.at(15, 50)
             assert house.state(5001) == "posted_back"
             assert len(house.told(5001)) == 1
-            assert command(house, "documents", "check").exit_code == 0
+            checked = command(house, "documents", "check")
+            assert checked.exit_code == 0, checked.output
             assert "not-to-be-seen" not in house.lines.getvalue()

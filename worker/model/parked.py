@@ -42,6 +42,7 @@ class ParkedReason(StrEnum):
     RECEIVER_TURNED_DOWN = "receiver_turned_down"
     POSTBACK_REFUSED = "postback_refused"
     DOCUMENT_LOST = "document_lost"
+    HELD = "held"
     UNEXPECTED = "unexpected"
 
 
@@ -242,6 +243,9 @@ PARKED: dict[ParkedReason, ParkedFacts] = {
         False,
         "a stored document is missing or its hash is wrong",
         "restore the document store from backup, then `retry`",
+    ),
+    _R.HELD: ParkedFacts(
+        "factor", False, "a person stopped it (`hold`); who and why stand in the detail", "`release` when it may go on"
     ),
     _R.UNEXPECTED: ParkedFacts(
         "engineer",

@@ -29,6 +29,8 @@ def retry(db: Database, invoice_id: int, *, arrived: bool | None, new_key: str, 
         invoice = moves.invoice_row(tx, invoice_id)
         if invoice.state != JourneyState.PARKED:
             raise CannotRetry(f"the invoice is {invoice.state}, not parked")
+        if invoice.parked_reason == ParkedReason.HELD:
+            raise CannotRetry("a person holds it: `release` lets it go on")
         last = _last_delivery(tx, invoice_id)
         unknown = last is not None and last.state == DeliveryState.UNKNOWN
         if invoice.parked_reason == ParkedReason.SENT_UNKNOWN and unknown and arrived is None:

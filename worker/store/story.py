@@ -22,6 +22,15 @@ from worker.store.tables import events, invoices, stories
 from worker.store.tables.types import storable
 
 _AT_ONCE = 5_000  # rows in memory while verifying
+_HEADS = select(
+    invoices.c.id,
+    invoices.c.client,
+    invoices.c.erp,
+    invoices.c.erp_id,
+    invoices.c.state,
+    stories.c.length,
+    stories.c.head,
+).select_from(invoices.outerjoin(stories, stories.c.invoice_id == invoices.c.id))
 
 
 def begin_story(tx: Connection, invoice_id: int, *, client: str, erp: str, erp_id: str) -> None:
@@ -118,15 +127,7 @@ def verify(db: Database, seen: Verified, *, client: str | None = None) -> Iterat
     total = hashlib.sha256()
     with db.read() as tx:
         own = invoices.c.client == client if client is not None else literal(True)
-        heads = tx.execution_options(yield_per=_AT_ONCE).execute(
-            select(
-                invoices.c.id, invoices.c.client, invoices.c.erp, invoices.c.erp_id, invoices.c.state,
-                stories.c.length, stories.c.head,
-            )
-            .select_from(invoices.outerjoin(stories, stories.c.invoice_id == invoices.c.id))
-            .where(own)
-            .order_by(invoices.c.id)
-        ).mappings()  # fmt: skip
+        heads = tx.execution_options(yield_per=_AT_ONCE).execute(_HEADS.where(own).order_by(invoices.c.id)).mappings()
         lines = _Lines(tx, own)
         for invoice in heads:
             seen.stories += 1
@@ -155,6 +156,16 @@ def digest(db: Database, *, client: str) -> Verified:
             total.update(f"{invoice_id}:{head}\n".encode())
     seen.digest = total.hexdigest()
     return seen
+
+
+def check(db: Database, invoice_id: int) -> str:
+    """What is wrong with one invoice's story; empty when it is as it was written. Raises LookupError."""
+    with db.read() as tx:
+        invoice = tx.execute(_HEADS.where(invoices.c.id == invoice_id)).mappings().first()
+        if invoice is None:
+            raise LookupError(f"no invoice {invoice_id}")
+        lines = select(events).where(events.c.invoice_id == invoice_id).order_by(events.c.sequence, events.c.id)
+        return _fault(invoice, list(tx.execute(lines).mappings()))
 
 
 class _Lines:

@@ -1,0 +1,42 @@
+"""`evidence`: everything known about one invoice, as a zip."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from worker.cli_common import DEFAULT, Settings, fail, one_invoice, open_database, worker_settings
+from worker.evidence import collect
+from worker.support import files
+from worker.support.clock import SystemClock
+from worker.wiring import build_documents
+
+
+def evidence(
+    invoice: Annotated[str, typer.Argument(help="Our id, CLIENT/NUMBER, a number, a KID or the ERP's id.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The zip to write; evidence-CLIENT-NUMBER.zip otherwise.")
+    ] = None,
+    settings: Settings = DEFAULT,
+) -> None:
+    """Write everything about one invoice into a zip, for a dispute: documents, story, receipts, openings, hashes."""
+    loaded = worker_settings(settings)
+    db = open_database(loaded)
+    try:
+        row = one_invoice(db, invoice)
+        found = collect(db, build_documents(loaded), row.id, now=SystemClock().now())
+        target = out or Path(f"evidence-{row.client}-{files.safe_name(row.number)}.zip")
+        files.replace(target, found.content, mode=0o600)  # it holds personal data
+    except ValueError as error:
+        fail(str(error), 2)
+    except OSError as error:
+        fail(f"cannot be written: {error.strerror or error}", 1)
+    finally:
+        db.close()
+    for name in found.names:
+        typer.echo(f"  {name}")
+    for one in found.missing:
+        typer.echo(f"  missing: {one}", err=True)
+    typer.echo(f"{target}: {len(found.content):,} bytes, {len(found.names)} files. It holds personal data.")
