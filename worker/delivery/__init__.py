@@ -1,10 +1,11 @@
 """Delivery: the invoice leaves the house, once."""
 
+from worker.delivery.attempts import Carriers
 from worker.delivery.bounces import BounceConfig
 from worker.delivery.bounces import run as run_bounces
 from worker.delivery.codes import run as run_codes
 from worker.delivery.follow_up import run as run_follow_up
 from worker.delivery.outbound import DeliveryConfig
-from worker.delivery.send import Carriers, run
+from worker.delivery.send import run
 
 __all__ = ["BounceConfig", "Carriers", "DeliveryConfig", "run", "run_bounces", "run_codes", "run_follow_up"]

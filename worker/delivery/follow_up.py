@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from worker.delivery import efaktura, ehf, letter, responses
+from worker.delivery.attempts import Carriers, Desk, NeverArrived, attempt
 from worker.delivery.outbound import DeliveryConfig, Parcel, Sent
-from worker.delivery.send import Carriers, Desk, NeverArrived, attempt
 from worker.model.channel import Channel
 from worker.model.journey import DeliveryState
 from worker.model.outcomes import UnknownOutcome

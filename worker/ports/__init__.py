@@ -9,7 +9,7 @@ from worker.ports.bank_files import BankFiles, RemoteFile
 from worker.ports.books import LedgerAccount, OpenItem, PostedVoucher, VoucherBook
 from worker.ports.consumer import Consumer, ConsumerAnswer, ConsumerChannel, ConsumerInvoice
 from worker.ports.erp import Erp, ErpIdentity, ErpInvoice, FactoringStatus
-from worker.ports.letters import PrintHouse, PrintJob
+from worker.ports.letters import BatchHandOver, PrintHouse, PrintJob, ReceiptsFiled
 from worker.ports.mail import MailAttachment, Mailer, MailReceipt, MailServer, OutboundMail
 from worker.ports.mailbox import Filed, Mailbox, OpenMailbox
 from worker.ports.peppol import (
@@ -23,11 +23,12 @@ from worker.ports.peppol import (
     SubmissionState,
 )
 from worker.ports.rules import DocumentRules, RulesUnavailable
-from worker.ports.shelves import Claim, DocumentLost, DocumentStore, FactorLedger, StoredDocument
+from worker.ports.shelves import Claim, DocumentLost, DocumentStore, FactorLedger, LyingClaim, StoredDocument
 
 __all__ = [
     "AccessPoint",
     "BankFiles",
+    "BatchHandOver",
     "Claim",
     "Consumer",
     "ConsumerAnswer",
@@ -44,6 +45,7 @@ __all__ = [
     "FactoringStatus",
     "Filed",
     "LedgerAccount",
+    "LyingClaim",
     "MailAttachment",
     "MailReceipt",
     "MailServer",
@@ -59,6 +61,7 @@ __all__ = [
     "PrintHouse",
     "PrintJob",
     "ReachLookup",
+    "ReceiptsFiled",
     "RemoteFile",
     "RulesUnavailable",
     "StoredDocument",

@@ -16,7 +16,7 @@ from worker.ports import DocumentStore
 from worker.settlement.formats import read
 from worker.store import settlement_files
 from worker.store.database import Database
-from worker.support import crashing
+from worker.support import crashing, files
 from worker.support.clock import oslo_date
 from worker.support.log import get_logger
 from worker.support.summary import Summary
@@ -103,17 +103,6 @@ def _take(
 
 def _move(path: Path, into: str, reason: str = "") -> None:
     """Out of the inbox, under its own name, or with a number when that is taken there."""
-    folder = path.parent / into
-    folder.mkdir(exist_ok=True)
-    target, number = folder / path.name, 1
-    while target.exists():
-        target = folder / f"{path.name}.{number}"
-        number += 1
     crashing.point("settlement.inbox.move", "before")
-    try:
-        path.rename(target)
-    except FileNotFoundError:
-        return  # another worker has moved it
+    files.move_aside(path, into, reason=reason)
     crashing.point("settlement.inbox.move", "after")
-    if reason:
-        target.with_name(f"{target.name}.reason.txt").write_text(reason, encoding="utf-8")

@@ -9,7 +9,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Table, and_, or_, select, update
 
-LEASE = timedelta(minutes=10)  # longer than any call's own time-outs together
+from worker.store.database import Database
+
+LEASE = timedelta(minutes=10)  # renewed while the call still runs; a worker silent for so long is dead
 
 
 def claimable(table: Table, *, now: datetime, skip: Collection[int]) -> ColumnElement[bool]:
@@ -37,3 +39,16 @@ def take_oldest(tx: Connection, table: Table, candidates: Select[Any], *, now: d
         .values(state=state, fence=row["fence"] + 1, attempts=row["attempts"] + 1, lease_until=now + LEASE)
     )
     return tx.execute(select(table).where(table.c.id == row["id"])).mappings().one()
+
+
+def renew(db: Database, table: Table, row_id: int, *, fence: int, now: datetime) -> bool:
+    """The call goes on: the lease lasts from now again. False when the claim is no longer ours."""
+    ours = (table.c.id == row_id, table.c.fence == fence, table.c.lease_until.is_not(None))
+    with db.begin() as tx:
+        return tx.execute(update(table).where(*ours).values(lease_until=now + LEASE)).rowcount == 1
+
+
+def left_behind(tx: Connection, table: Table, *own: ColumnElement[bool], now: datetime) -> int:
+    """What a worker that died was sending (its lease is over) becomes `unknown`. Returns how many."""
+    dead = and_(table.c.state == "sending", table.c.lease_until <= now)
+    return tx.execute(update(table).where(dead, *own).values(state="unknown", lease_until=None)).rowcount

@@ -21,7 +21,7 @@ from worker.model.journey import (
     JourneyState,
 )
 from worker.model.parked import ParkedReason
-from worker.store import codes, moves
+from worker.store import claiming, codes, moves
 from worker.store.attempts import add_attempt
 from worker.store.claiming import LEASE
 from worker.store.database import Database
@@ -40,7 +40,7 @@ def goes_on() -> ColumnElement[bool]:
 
 
 # Who looks for work takes what nobody else holds, together with its invoice (locks are taken invoice first, see moves).
-_FREE: dict[str, Any] = {"skip_locked": True, "key_share": True, "of": [deliveries, invoices]}
+FREE: dict[str, Any] = {"skip_locked": True, "key_share": True, "of": [deliveries, invoices]}
 
 
 def claim_ready(db: Database, *, client: str, channels: Sequence[Channel], now: datetime) -> DeliveryRow | None:
@@ -56,30 +56,35 @@ def claim_ready(db: Database, *, client: str, channels: Sequence[Channel], now: 
                     deliveries.c.state == DeliveryState.READY,
                     deliveries.c.due_at <= now,
                     deliveries.c.channel.in_([str(c) for c in channels]),
+                    deliveries.c.batch.is_(None),  # a batch is claimed whole (letter_batches)
                 )
                 .order_by(deliveries.c.id)
                 .limit(1)
-                .with_for_update(**_FREE)
+                .with_for_update(**FREE)
             )
             .mappings()
             .first()
         )
         if row is None:
             return None
-        delivery = DeliveryRow.of(row)
-        invoice = moves.invoice_row(tx, delivery.invoice_id)
-        moves.move_delivery(
-            tx,
-            delivery,
-            DeliveryEvent.CLAIMED,
-            now=now,
-            fence=delivery.fence + 1,
-            attempts=delivery.attempts + 1,
-            lease_until=now + LEASE,
-        )
-        if invoice.state == JourneyState.ROUTED:
-            moves.move_invoice(tx, invoice, JourneyEvent.DELIVERY_STARTED, now=now)
-        return moves.delivery_row(tx, delivery.id)
+        return begin_sending(tx, DeliveryRow.of(row), now=now)
+
+
+def begin_sending(tx: Connection, delivery: DeliveryRow, *, now: datetime) -> DeliveryRow:
+    """The claim itself, of a row found ready and locked. Raises IllegalTransition."""
+    invoice = moves.invoice_row(tx, delivery.invoice_id)
+    moves.move_delivery(
+        tx,
+        delivery,
+        DeliveryEvent.CLAIMED,
+        now=now,
+        fence=delivery.fence + 1,
+        attempts=delivery.attempts + 1,
+        lease_until=now + LEASE,
+    )
+    if invoice.state == JourneyState.ROUTED:
+        moves.move_invoice(tx, invoice, JourneyEvent.DELIVERY_STARTED, now=now)
+    return moves.delivery_row(tx, delivery.id)
 
 
 def claim_to_ask(db: Database, *, client: str, now: datetime, skip: set[int]) -> DeliveryRow | None:
@@ -104,7 +109,7 @@ def claim_to_ask(db: Database, *, client: str, now: datetime, skip: set[int]) ->
                 )
                 .order_by(deliveries.c.id)
                 .limit(1)
-                .with_for_update(**_FREE)
+                .with_for_update(**FREE)
             )
             .mappings()
             .first()
@@ -119,6 +124,11 @@ def claim_to_ask(db: Database, *, client: str, now: datetime, skip: set[int]) ->
         return moves.delivery_row(tx, row["id"])
 
 
+def renew(db: Database, delivery: DeliveryRow, *, now: datetime) -> bool:
+    """The call still runs: the claim lasts on. False when it is no longer ours."""
+    return claiming.renew(db, deliveries, delivery.id, fence=delivery.fence, now=now)
+
+
 def recover(db: Database, *, client: str, now: datetime) -> int:
     """Deliveries left in `sending` by a worker that died (lease over) become `unknown`. Returns how many."""
     with db.begin() as tx:
@@ -131,7 +141,7 @@ def recover(db: Database, *, client: str, now: datetime) -> int:
                     deliveries.c.state == DeliveryState.SENDING,
                     deliveries.c.lease_until <= now,
                 )
-                .with_for_update(**_FREE)
+                .with_for_update(**FREE)
             )
             .mappings()
             .all()

@@ -115,6 +115,23 @@ def replace(path: Path, content: bytes, *, mode: int = 0o666) -> None:
     crashing.caller_point("named")
 
 
+def move_aside(path: Path, into: str, *, reason: str = "") -> None:
+    """Moves the file into the folder `into` beside it, made if missing, under its own name, or with a number when that
+    is taken there. With `reason` beside it, as `<name>.reason.txt`. Gone already is done. Raises OSError."""
+    folder = path.parent / into
+    folder.mkdir(exist_ok=True)
+    target, number = folder / path.name, 1
+    while target.exists():
+        target = folder / f"{path.name}.{number}"
+        number += 1
+    try:
+        path.rename(target)
+    except FileNotFoundError:
+        return  # another worker has moved it
+    if reason:
+        target.with_name(f"{target.name}.reason.txt").write_text(reason, encoding="utf-8")
+
+
 def same_json(one: bytes, other: bytes, *, apart_from: str) -> bool:
     """Whether two JSON objects say the same but for the field `apart_from`. What is no JSON is compared as bytes."""
     return _object(one, apart_from) == _object(other, apart_from)

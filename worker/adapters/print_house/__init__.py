@@ -1,7 +1,6 @@
 """Where letters are printed and posted: a folder or an SFTP server, both with the same neutral manifest."""
 
 from worker.adapters.print_house.folder import FolderPrintHouse
-from worker.adapters.print_house.manifest import LetterTerms, PostClass, ReturnHandling
 from worker.adapters.print_house.sftp import SftpPrintHouse
 
-__all__ = ["FolderPrintHouse", "LetterTerms", "PostClass", "ReturnHandling", "SftpPrintHouse"]
+__all__ = ["FolderPrintHouse", "SftpPrintHouse"]

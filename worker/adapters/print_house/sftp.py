@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
 import asyncssh
 
-from worker.adapters.print_house.manifest import FETCHED, LetterTerms, check, manifest, same_job
-from worker.model.outcomes import Refused, TryLater, UnknownOutcome
-from worker.ports import PrintJob
+from worker.adapters.print_house import handing_over, receipts
+from worker.model.letter import ReceiptFile
+from worker.model.outcomes import OutsideError, Refused, TryLater, UnknownOutcome
+from worker.model.remote_file import RemoteFile
+from worker.ports import BatchHandOver, PrintJob, ReceiptsFiled
 from worker.support import crashing
 from worker.support.sftp import DROPPED, NOT_THERE, SftpDoor
-
-_TERMS = LetterTerms()
+from worker.support.sftp_folder import SLOWEST, SftpFolder
 
 
 class SftpPrintHouse:
@@ -30,12 +32,9 @@ class SftpPrintHouse:
         key_path: Path,
         known_host_key: str,
         remote_dir: str = ".",
-        terms: LetterTerms = _TERMS,
         timeout: float = 30.0,
     ) -> None:
         """See SftpDoor for the arguments. Raises ValueError when `known_host_key` is none."""
-        self._terms = terms
-        self._timeout = timeout
         self._door = SftpDoor(
             who="print house",
             host=host,
@@ -46,78 +45,120 @@ class SftpPrintHouse:
             folder=remote_dir,
             timeout=timeout,
         )
-        self._folder = self._door.folder
+        self._receipts = SftpFolder(self._door, self._door.folder / "receipts")
 
     async def hand_over(self, *, job: PrintJob) -> str:
-        """Uploads PDF, then manifest; returns the manifest's name. Doing it twice is harmless.
-
-        Raises Refused (cannot be posted, other bytes under the name), TryLater (cannot connect, disk full, cut while
+        """Raises Refused (cannot be posted, other bytes under the name), TryLater (cannot connect, disk full, cut while
         writing), UnknownOutcome (cut while the manifest got its name: ask `was_handed_over`).
         """
-        check(job)
-        ours = manifest(job, self._terms)
         async with self._door.session() as sftp:
-            there = await self._manifest_there(sftp, job)
-            if there is None:
-                await self._create(sftp, f"{job.job_id}.pdf", job.pdf)
-                there = await self._create(sftp, f"{job.job_id}.json", ours)
-            if not same_job(there, ours):
-                raise Refused("letter: another job lies under the same name")
-        return f"{job.job_id}.json"
+            return await handing_over.hand_over(_SftpShelf(self._door, sftp), job)
+
+    async def hand_over_batch(self, *, jobs: Sequence[PrintJob]) -> BatchHandOver:
+        """As for one letter."""
+        async with self._door.session() as sftp:
+            return await handing_over.hand_over_batch(_SftpShelf(self._door, sftp), jobs)
 
     async def was_handed_over(self, *, job: PrintJob) -> bool:
-        """Whether the whole job lies there or among the fetched. Raises TryLater when the server cannot be asked."""
-        check(job)
+        """Also raises TryLater when the server cannot be asked."""
         async with self._door.session() as sftp:
-            there = await self._manifest_there(sftp, job)
-        return there is not None and same_job(there, manifest(job, self._terms))
+            return await handing_over.was_handed_over(_SftpShelf(self._door, sftp), job)
+
+    async def receipt_files(self) -> list[RemoteFile]:
+        """Raises AccessDenied (host key, log-in), Unavailable (no connection)."""
+        listed = await self._receipts.listed(may_be_missing=True)
+        return [file for file in listed if receipts.offered(file.name)]
+
+    async def read_receipts(self, *, file: RemoteFile) -> ReceiptFile | None:
+        """As the port says; also raises Unavailable when the connection is cut."""
+        if file.size > receipts.MAX_BYTES:
+            return receipts.unread(file, f"larger than {receipts.MAX_BYTES // 2**20} MB")
+        try:
+            content = await self._receipts.fetch(file)
+        except Refused as error:
+            return receipts.unread(file, error.message)
+        return None if content is None else receipts.read(file.name, content)
+
+    async def put_receipts_away(self, *, file: RemoteFile, where: ReceiptsFiled, reason: str = "") -> None:
+        """As the port says; also raises Unavailable."""
+        target = await self._receipts.set_aside(file, folder=str(where))
+        if target is None or not reason:
+            return
+        with suppress(OutsideError):  # a courtesy to the print house; we have it on record
+            async with (
+                self._door.session() as sftp,
+                asyncio.timeout(self._door.timeout),
+                sftp.open(f"{target}.reason.txt", "wb") as note,
+            ):
+                await note.write(reason.encode())
 
     async def aclose(self) -> None:
         """Logs out."""
         await self._door.aclose()
 
-    async def _create(self, sftp: asyncssh.SFTPClient, name: str, content: bytes) -> bytes:
-        """The bytes under `name`: ours, or those that were there before us."""
-        path, part = str(self._folder / name), str(self._folder / f"{name}.part")
-        there = await self._read(sftp, path)
-        if there is not None:
-            if name.endswith(".pdf") and there != content:
-                raise Refused("letter: another PDF lies under the same name")
-            return there
-        crashing.point(f"print_house.sftp{path[-4:]}", "before_writing")
-        # A big letter over a slow line takes its time: the limit grows with the size (at least 20 kB/s).
-        async with asyncio.timeout(self._timeout + len(content) / 20_000):
-            async with sftp.open(part, "wb") as file:
-                await file.write(content)
-                with suppress(asyncssh.SFTPOpUnsupported):  # not every server can; the size is checked all the same
-                    await file.fsync()
-            if await sftp.getsize(part) != len(content):
-                raise TryLater("print house: the file arrived with another size")
-        crashing.point(f"print_house.sftp{path[-4:]}", "written")
-        try:
-            async with asyncio.timeout(self._timeout):
-                await sftp.rename(part, path)  # never overwrites
-        except DROPPED as error:
-            if name.endswith(".pdf"):
-                raise
-            raise UnknownOutcome("print house: the connection was cut while the manifest got its name") from error
-        crashing.point(f"print_house.sftp{path[-4:]}", "named")
-        return content
 
-    async def _manifest_there(self, sftp: asyncssh.SFTPClient, job: PrintJob) -> bytes | None:
-        """The job's manifest, waiting or fetched. A PDF without one is a job that was cut short."""
-        name = f"{job.job_id}.json"
-        for path in (self._folder / name, self._folder / FETCHED / name):
-            there = await self._read(sftp, str(path))
-            if there is not None:
-                return there
-        return None
+class _SftpShelf:
+    """Implements handing_over.Shelf, within one session."""
 
-    async def _read(self, sftp: asyncssh.SFTPClient, path: str) -> bytes | None:
-        async with asyncio.timeout(self._timeout):
+    def __init__(self, door: SftpDoor, sftp: asyncssh.SFTPClient) -> None:
+        self._folder = door.folder
+        self._timeout = door.timeout
+        self._sftp = sftp
+
+    async def read(self, name: str, *, most: int) -> bytes | None:
+        async with asyncio.timeout(self._timeout + most / SLOWEST):
             try:
-                async with sftp.open(path, "rb") as file:
-                    content = cast("bytes", await file.read())
+                async with self._sftp.open(str(self._folder / name), "rb") as file:
+                    return cast("bytes", await file.read(most))
             except NOT_THERE:
                 return None
+
+    async def exists(self, name: str) -> bool:
+        async with asyncio.timeout(self._timeout):
+            return await self._sftp.exists(str(self._folder / name))
+
+    async def names(self, folder: str) -> list[str]:
+        async with asyncio.timeout(2 * self._timeout):
+            try:
+                found = await self._sftp.listdir(str(self._folder / folder))
+            except NOT_THERE:
+                if not folder:
+                    raise
+                return []
+        return sorted(found)
+
+    async def begin(self, name: str) -> None:
+        async with asyncio.timeout(self._timeout), self._sftp.open(self._part(name), "ab"):
+            pass
+
+    async def create(self, name: str, content: bytes, *, counts: bool = False) -> bytes:
+        path, part = str(self._folder / name), self._part(name)
+        there = await self.read(name, most=max(len(content) + 1, handing_over.MAX_MANIFEST))
+        if there is not None:
+            return there
+        crashing.point(what, "before_writing")
+        # A big letter over a slow line takes its time: the limit grows with the size.
+        async with asyncio.timeout(self._timeout + len(content) / SLOWEST):
+            async with self._sftp.open(part, "wb") as file:
+                await file.write(content)
+                with suppress(asyncssh.SFTPOpUnsupported):  # not every server can; it is checked all the same
+                    await file.fsync()
+            if await self._sftp.getsize(part) != len(content):
+                raise TryLater("print house: the file arrived with another size")
+        crashing.point(what, "written")
+        if counts and await self.read(f"{name}.part", most=len(content) + 1) != content:
+            raise TryLater("print house: the manifest arrived with another content")
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._sftp.rename(part, path)  # never overwrites
+        except DROPPED as error:
+            if not counts:
+                raise
+            raise UnknownOutcome("print house: the connection was cut while the manifest got its name") from error
+        crashing.point(what, "named")
+        if not counts and await self._sftp.getsize(path) != len(content):
+            raise TryLater("print house: the file got another size with its name")
         return content
+
+    def _part(self, name: str) -> str:
+        return str(self._folder / f"{name}.part")
