@@ -19,6 +19,7 @@ import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 
@@ -267,7 +268,6 @@ class HttpClient:
             await response.aclose()
 
     def _open(self) -> httpx.AsyncClient:
-        # Reading the certificate authorities takes longer than a request: once, not for every new pool.
         self._tls = context = self._tls or self._trust()
         t = self._timeouts
         return httpx.AsyncClient(
@@ -280,14 +280,10 @@ class HttpClient:
         )
 
     def _trust(self) -> ssl.SSLContext:
-        context = ssl.create_default_context()
-        with contextlib.suppress(ImportError):
-            # Slim images may lack system certificates; certifi comes with httpx.
-            import certifi  # noqa: PLC0415
-
-            context.load_verify_locations(certifi.where())
-        if self._ca_file is not None:
-            context.load_verify_locations(self._ca_file)
+        if self._ca_file is None:
+            return public_trust()
+        context = _public_authorities()
+        context.load_verify_locations(self._ca_file)
         return context
 
     def _retire(self, pool: _Pool) -> None:
@@ -302,6 +298,25 @@ class HttpClient:
             self._retired.remove(idle)
             # Shielded: a client whose closing is cancelled half-way counts as closed and keeps its sockets.
             await asyncio.shield(idle.client.aclose())
+
+
+@lru_cache(maxsize=1)
+def public_trust() -> ssl.SSLContext:
+    """Trust in the public authorities, shared by every client of the process that adds none of its own.
+
+    Reading them takes a tenth of a second in which nothing else runs, and each run of each client's job has a client.
+    """
+    return _public_authorities()
+
+
+def _public_authorities() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    with contextlib.suppress(ImportError):
+        # Slim images may lack system certificates; certifi comes with httpx.
+        import certifi  # noqa: PLC0415
+
+        context.load_verify_locations(certifi.where())
+    return context
 
 
 def _credentials(request: httpx.Request) -> list[str]:
