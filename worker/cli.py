@@ -36,7 +36,7 @@ from worker.day import JOBS
 from worker.ports import DocumentLost, RulesUnavailable
 from worker.runs import run_now
 from worker.service import load_all_clients, log_broken, run_service
-from worker.settings import ClientFile, WorkerSettings
+from worker.settings import ClientFile, WorkerSettings, load_worker
 from worker.stamping.making import paper_of
 from worker.stamping.pdf.proof_sheet import proof_sheet, sample_letter
 from worker.store import reach as reach_answers
@@ -102,7 +102,7 @@ def run(settings: Settings = DEFAULT) -> None:
     log_broken(bad)
     if not clients:
         fail("no client can be run: see the faults above", 2)
-    raise typer.Exit(run_async(run_service(loaded)))
+    raise typer.Exit(run_async(run_service(loaded, again=lambda: load_worker(settings))))
 
 
 @app.command()

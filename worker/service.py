@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from datetime import date, datetime, time, timedelta
 
@@ -55,17 +55,24 @@ def load_all_clients(settings: WorkerSettings) -> tuple[list[ClientFile], list[S
     good, bad = load_clients(folder)
     usable: list[ClientFile] = []
     for client in good:
-        try:
-            stamping_config(settings, client)
-            booking_plan(settings, client)
-            check_tenant(settings, client)
-            check_efaktura(settings, client)
-        except (ValueError, OSError) as error:
-            what = str(error) if isinstance(error, ValueError) else "LOGO_FILE cannot be read"
+        what = why_unusable(settings, client)
+        if what:
             bad.append(SettingsError(f"{client.name}.env", [what]))
         else:
             usable.append(client)
     return usable, bad
+
+
+def why_unusable(settings: WorkerSettings, client: ClientFile) -> str:
+    """What is wrong with a file that reads well, beside this worker.env; empty when nothing is."""
+    try:
+        stamping_config(settings, client)
+        booking_plan(settings, client)
+        check_tenant(settings, client)
+        check_efaktura(settings, client)
+    except (ValueError, OSError) as error:
+        return str(error) if isinstance(error, ValueError) else "LOGO_FILE cannot be read"
+    return ""
 
 
 def log_broken(bad: list[SettingsError]) -> None:
@@ -153,8 +160,13 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def run_service(settings: WorkerSettings, clock: Clock | None = None) -> int:
+async def run_service(
+    settings: WorkerSettings, clock: Clock | None = None, *, again: Callable[[], WorkerSettings] | None = None
+) -> int:
     """Runs until SIGTERM or SIGINT, then lets the work in hand finish. Returns the exit code.
+
+    SIGHUP: the files are read at once, and what is due is run. `again` reads worker.env anew; its changes count from
+    the next start only, and are told.
 
     The portal's port is taken before anything else: a second worker on it, or a wrong address, begins no work at all.
     """
@@ -174,17 +186,24 @@ async def run_service(settings: WorkerSettings, clock: Clock | None = None) -> i
             await house.aclose()
             return 1
         try:
-            return await _run(settings, house, host, door)
+            return await _run(settings, house, host, door, again)
         finally:
             host.release(SystemClock().now())
 
 
-async def _run(settings: WorkerSettings, house: House, host: OneHost, door: socket.socket) -> int:
+async def _run(
+    settings: WorkerSettings,
+    house: House,
+    host: OneHost,
+    door: socket.socket,
+    again: Callable[[], WorkerSettings] | None,
+) -> int:
     log = get_logger()
-    owner, stop, wake = owner_name(), asyncio.Event(), asyncio.Event()
+    owner, stop, wake, hup = owner_name(), asyncio.Event(), asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _stop, stop, wake)
+        loop.add_signal_handler(number, _ring, stop, wake)
+    loop.add_signal_handler(signal.SIGHUP, _ring, hup, wake)
     server = portal_server(house, host=settings.portal_host, port=settings.portal_port)
     serving = asyncio.create_task(server.serve(sockets=[door]))
     scheduler = _clock(wake)
@@ -193,7 +212,7 @@ async def _run(settings: WorkerSettings, house: House, host: OneHost, door: sock
     log.info("rules.used", message=house.rules.describe())
     log.info("worker.started", owner=owner, environment=settings.environment, port=door.getsockname()[1])
     checking = asyncio.create_task(_check_accounts(house, settings))
-    working = asyncio.create_task(_work(house, settings, wake, stop, owner))
+    working = asyncio.create_task(_work(house, settings, wake, stop, owner, hup, again))
     mailing = asyncio.create_task(_codes(house, settings, stop))
     holding = asyncio.create_task(_hold(host))
     stopping = asyncio.create_task(stop.wait())
@@ -203,7 +222,7 @@ async def _run(settings: WorkerSettings, house: House, host: OneHost, door: sock
         if not stop.is_set():
             code = 1  # whichever it was, it has not been told to end
             log.error("worker.failed", exc_info=_failure(working) or _failure(holding) or _failure(serving))
-            _stop(stop, wake)
+            _ring(stop, wake)
         house.halt.call()
         log.info("worker.stopping", seconds=DRAIN_SECONDS)
         scheduler.shutdown(wait=False)
@@ -248,8 +267,8 @@ def _failure(task: asyncio.Task[None]) -> BaseException | None:
     return task.exception() if task.done() and not task.cancelled() else None
 
 
-def _stop(stop: asyncio.Event, wake: asyncio.Event) -> None:
-    stop.set()
+def _ring(what: asyncio.Event, wake: asyncio.Event) -> None:
+    what.set()
     wake.set()
 
 
@@ -301,7 +320,33 @@ async def _codes(house: House, settings: WorkerSettings, stop: asyncio.Event) ->
             await asyncio.wait_for(stop.wait(), CODES_EVERY.total_seconds())
 
 
-async def _work(house: House, settings: WorkerSettings, wake: asyncio.Event, stop: asyncio.Event, owner: str) -> None:
+def reread(settings: WorkerSettings, again: Callable[[], WorkerSettings] | None) -> None:
+    """Reads every file and tells what it finds: clients, broken files, and what of worker.env waits for a restart."""
+    log = get_logger()
+    clients, bad = load_all_clients(settings)
+    log.info("settings.reread", count=len(clients))
+    log_broken(bad)
+    if again is None:
+        return
+    try:
+        fresh = again()
+    except SettingsError as error:
+        log.error("settings.broken", file=error.file, fault=error.faults)
+        return
+    changed = [name.upper() for name in type(fresh).model_fields if getattr(fresh, name) != getattr(settings, name)]
+    if changed:
+        log.warning("settings.restart_needed", fault=changed)
+
+
+async def _work(
+    house: House,
+    settings: WorkerSettings,
+    wake: asyncio.Event,
+    stop: asyncio.Event,
+    owner: str,
+    hup: asyncio.Event,
+    again: Callable[[], WorkerSettings] | None,
+) -> None:
     """Waits to be woken, then does what is due, until told to stop. The clients' files are read anew each time."""
     log, closed = get_logger(), None
     while True:
@@ -309,6 +354,9 @@ async def _work(house: House, settings: WorkerSettings, wake: asyncio.Event, sto
         wake.clear()
         if stop.is_set():
             return
+        if hup.is_set():
+            hup.clear()
+            await asyncio.to_thread(reread, settings, again)
         now = house.clock.now()
         if not is_bank_day(oslo_date(now)):
             if closed != oslo_date(now):

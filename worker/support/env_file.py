@@ -64,6 +64,8 @@ def read(path: Path) -> dict[str, str]:
         read = dotenv_values(path, interpolate=False, encoding="utf-8")
     except UnicodeDecodeError:
         raise SettingsError(path.name, ["the file is not UTF-8 text"]) from None
+    except OSError:
+        raise SettingsError(path.name, ["the file cannot be read: whose is it, and what is its mode?"]) from None
     return {key: value if value is not None else "" for key, value in read.items()}
 
 
@@ -78,9 +80,12 @@ def build(kind: type[T], file: str, values: Mapping[str, str]) -> T:
     for key, value in values.items():
         if key.endswith("_FILE") and key[:-5] in secrets:
             try:
-                plain[key[:-5].lower()] = Path(value).read_text(encoding="utf-8").strip()
+                secret = Path(value).read_text(encoding="utf-8").strip()
             except (OSError, UnicodeDecodeError):
                 faults.append(f"{key}: the file cannot be read")
+            else:
+                plain[key[:-5].lower()] = secret
+                faults += [] if secret else [f"{key}: the file is empty"]
         elif value != "" or key.lower() not in kind.model_fields:
             plain[key.lower()] = value  # an empty value means: as if not given
     try:
