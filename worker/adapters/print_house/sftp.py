@@ -133,6 +133,7 @@ class _SftpShelf:
 
     async def create(self, name: str, content: bytes, *, counts: bool = False) -> bytes:
         path, part = str(self._folder / name), self._part(name)
+        what = f"print_house.sftp.{name.rpartition('.')[2]}"
         there = await self.read(name, most=max(len(content) + 1, handing_over.MAX_MANIFEST))
         if there is not None:
             return there
