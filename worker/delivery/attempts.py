@@ -43,6 +43,7 @@ GIVE_UP = {
 STANDSTILL = timedelta(hours=72)
 FEWEST_ATTEMPTS = 4
 ASK_AGAIN = timedelta(minutes=10)
+NOBODY_SERVED = (Unavailable.kind, AccessDenied.kind)  # outcomes after which no more is sent there in this run
 _NEXT_CHANNEL_WHEN_GIVEN_UP = (Channel.EFAKTURA, Channel.EMAIL_LINK, Channel.EMAIL_PDF)
 
 
@@ -79,14 +80,32 @@ async def attempt(desk: Desk, delivery: DeliveryRow, act: str, call: Call) -> st
 
     Returns the outcome as a word for the summary.
     """
-    started = desk.clock.now()
+    begun = begin(desk, delivery, act)
+    return begun if isinstance(begun, str) else await conclude(begun, call)
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An attempt ready for its call."""
+
+    result: _Result
+    parcel: Parcel
+
+
+def begin(desk: Desk, delivery: DeliveryRow, act: str) -> Begun | str:
+    """Packs what the call needs, or returns what it came to when it may not be made."""
     invoice = invoices.get(desk.db, delivery.invoice_id)
-    result = _Result(desk, delivery, act, started)
+    result = _Result(desk, delivery, act, desk.clock.now())
     packed = _packed(result, invoice)
-    if isinstance(packed, str):
-        return packed
+    return packed if isinstance(packed, str) else Begun(result, packed)
+
+
+async def conclude(begun: Begun, call: Call) -> str:
+    """Makes the call and records what came of it. Returns the outcome as a word for the summary."""
+    result = begun.result
+    delivery, act, started = result.delivery, result.act, result.started
     try:
-        sent = await call(packed)
+        sent = await call(begun.parcel)
     except Refused as error:
         return result.write(DeliveryEvent.REFUSED, error.kind, answer=_words(error.message, error.answer))
     except TryLater as error:

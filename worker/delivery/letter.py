@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from worker.delivery.outbound import DeliveryConfig, Parcel, Sent
 from worker.model.journey import DeliveryEvent
+from worker.model.letter import job_id
 from worker.ports import PrintHouse, PrintJob
+
+
+def job_name(parcel: Parcel) -> str:
+    """The letter's name at the print house."""
+    invoice, delivery = parcel.invoice, parcel.delivery
+    return job_id(client=invoice.client, invoice_id=invoice.id, number=delivery.number, key=delivery.key)
 
 
 def print_job(parcel: Parcel, config: DeliveryConfig) -> PrintJob:
     """The job, the same on every try."""
     delivery = parcel.delivery
     return PrintJob(
-        job_id=f"{parcel.invoice.client}-{parcel.invoice.id}-{delivery.number}-{delivery.key[:8]}",
+        job_id=job_name(parcel),
         client=parcel.invoice.client,
         invoice_number=parcel.invoice.number,
         pdf=parcel.pdf,
@@ -21,6 +28,9 @@ def print_job(parcel: Parcel, config: DeliveryConfig) -> PrintJob:
         colour=config.letter_colour,
         duplex=config.letter_duplex,
         created_at=delivery.created_at,
+        post_class=config.letter_post_class,
+        return_handling=config.letter_return,
+        batch_id=delivery.batch or "",
     )
 
 

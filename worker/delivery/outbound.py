@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from worker.model.document import Document, pdf_file_name
 from worker.model.ehf import read_document
 from worker.model.journey import DeliveryEvent
+from worker.model.letter import PostClass, ReturnHandling
 from worker.ports import DocumentStore, Submission, SubmissionState
 from worker.store.rows import DeliveryRow, InvoiceRow
 
@@ -35,6 +36,9 @@ class DeliveryConfig:
     efaktura: bool = False
     efaktura_tenant: str = ""
     issuer: str = ""
+    letter_post_class: PostClass = PostClass.B
+    letter_return: ReturnHandling = ReturnHandling.RETURN
+    letters_in_batches: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
-from worker.delivery import efaktura, ehf, email, letter
-from worker.delivery.attempts import Call, Carriers, Desk, attempt
+from worker.delivery import efaktura, ehf, email, letter, letter_batches
+from worker.delivery.attempts import NOBODY_SERVED, Call, Carriers, Desk, attempt
 from worker.delivery.outbound import DeliveryConfig, Parcel, Sent
 from worker.delivery.reach import still_receives
 from worker.model.channel import Channel
-from worker.model.outcomes import AccessDenied, Unavailable
 from worker.ports import DocumentStore, Mailer
 from worker.store import deliveries
 from worker.store.database import Database
@@ -22,7 +21,6 @@ from worker.support.log import bound
 from worker.support.summary import Summary
 
 AT_ONCE = 4  # submissions in flight; an access point or eFaktura provider sends on while we wait
-_NOBODY_SERVED = (Unavailable.kind, AccessDenied.kind)
 
 
 async def run(
@@ -48,7 +46,10 @@ async def run(
     async with carriers.mail_server.session() as mailer:
         for channel, mail in ((Channel.EMAIL_LINK, email.send_link), (Channel.EMAIL_PDF, email.send_pdf)):
             summary.update(await _drain(desk, channel, _mailing(mail, desk, mailer)))
-    summary.update(await _drain(desk, Channel.LETTER, lambda p: letter.send(p, config, carriers.print_house)))
+    # Batches begun earlier go out as such, whatever is set now.
+    summary.update(await letter_batches.drain(desk, begin_new=config.letters_in_batches))
+    if not config.letters_in_batches:
+        summary.update(await _drain(desk, Channel.LETTER, lambda p: letter.send(p, config, carriers.print_house)))
     return summary
 
 
@@ -86,6 +87,6 @@ async def _drain(desk: Desk, channel: Channel, call: Call) -> Summary:
         ):
             outcome = await attempt(desk, delivery, "send", call)
             summary.count(outcome)
-            if outcome in _NOBODY_SERVED:
+            if outcome in NOBODY_SERVED:
                 break
     return summary

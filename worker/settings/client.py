@@ -8,6 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 from worker.model.kid import KidLayout, KidLayoutError
+from worker.model.letter import PostClass
 from worker.model.voucher import AccountKind, VoucherAccount
 from worker.settings.values import AccountIfAny, Colour, Email, LedgerAccountIfAny, checked_organisation_number
 from worker.support.env_file import EnvFileSettings
@@ -62,6 +63,7 @@ class ClientSettings(EnvFileSettings):
 
     letter_colour: bool = False
     letter_duplex: bool = False
+    letter_post_class: PostClass | Literal[""] = ""
     accent_colour: Colour = "#1f4e5f"
     logo_file: Path | None = None
 

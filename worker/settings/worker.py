@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from worker.model.letter import PostClass, ReturnHandling
 from worker.settings import lock
 from worker.settings.values import Account, Email, FolderName, OrganisationNumber, iban_of
 from worker.support.env_file import EnvFileSettings
@@ -103,6 +104,9 @@ class WorkerSettings(EnvFileSettings):
     sftp_key_path: Path | None = None
     sftp_host_key: str = ""
     sftp_folder: str = "."
+    letter_batch: Literal["letter", "slot"] = "letter"
+    letter_post_class: PostClass = PostClass.B
+    letter_return: ReturnHandling = ReturnHandling.RETURN
 
     portal_url: str
     portal_host: str = "127.0.0.1"

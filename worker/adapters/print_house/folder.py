@@ -37,7 +37,7 @@ class FolderPrintHouse:
 
     async def was_handed_over(self, *, job: PrintJob) -> bool:
         """Also raises TryLater when the folder cannot be read."""
-        return await handing_over.was_handed_over(self._shelf, job)
+        return handing_over.sure(await handing_over.was_handed_over(self._shelf, job))
 
     async def receipt_files(self) -> list[RemoteFile]:
         """Raises TryLater when the folder cannot be read."""

@@ -89,8 +89,15 @@ async def hand_over_batch(shelf: Shelf, jobs: Sequence[PrintJob]) -> BatchHandOv
     return BatchHandOver(name, refused, frozenset(went_without))
 
 
-async def was_handed_over(shelf: Shelf, job: PrintJob) -> bool:
-    """See ports.PrintHouse."""
+def sure(found: bool | None) -> bool:
+    """Raises UnknownOutcome for None."""
+    if found is None:
+        raise UnknownOutcome("letter: nothing of it lies there; it never came, or was taken without a trace")
+    return found
+
+
+async def was_handed_over(shelf: Shelf, job: PrintJob) -> bool | None:
+    """See ports.PrintHouse; None when nothing shows either."""
     manifest.check(job)
     own = await _manifest(shelf, f"{job.job_id}.json")
     if own is not None:
@@ -106,7 +113,7 @@ async def was_handed_over(shelf: Shelf, job: PrintJob) -> bool:
     for proof in (*pieces, FETCHED):
         if await shelf.exists(proof):
             return False
-    raise UnknownOutcome("letter: nothing of it lies at the print house; it never came, or was taken without a trace")
+    return None
 
 
 async def _batches(shelf: Shelf, job: PrintJob) -> AsyncIterator[Manifest | None]:

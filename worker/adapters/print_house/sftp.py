@@ -62,7 +62,8 @@ class SftpPrintHouse:
     async def was_handed_over(self, *, job: PrintJob) -> bool:
         """Also raises TryLater when the server cannot be asked."""
         async with self._door.session() as sftp:
-            return await handing_over.was_handed_over(_SftpShelf(self._door, sftp), job)
+            found = await handing_over.was_handed_over(_SftpShelf(self._door, sftp), job)
+        return handing_over.sure(found)  # out here: the connection is sound whatever was found
 
     async def receipt_files(self) -> list[RemoteFile]:
         """Raises AccessDenied (host key, log-in), Unavailable (no connection)."""
