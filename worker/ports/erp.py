@@ -65,6 +65,11 @@ class Erp(Protocol):
         """Every invoice and credit note waiting for us, paged behind the scenes, oldest number first."""
         ...
 
+    def delivered_invoices(self, *, since: datetime) -> AsyncIterator[ErpInvoice]:
+        """Every invoice and credit note made in the ERP since then that it has as delivered by us, paged, oldest number
+        first; waits out the ERP's replica lag first."""
+        ...
+
     async def invoice_document(self, *, erp_id: str) -> bytes:
         """The document's bytes exactly as the ERP gives them, whatever they are. Raises Refused on the ERP's no."""
         ...

@@ -80,9 +80,34 @@ class Claim:
     registered_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class LyingClaim:
+    """A claim as it lies with the factor's ledger. `fault`: why it cannot be read; then there is nothing but its name.
+
+    `total` as the file says it (`12500.50`)."""
+
+    name: str
+    erp_id: str = ""
+    number: str = ""
+    kid: str = ""
+    total: str = ""
+    currency: str = ""
+    stamped_sha256: str = ""
+    fault: str = ""
+
+
 class FactorLedger(Protocol):
     """The factor's own ledger, taking claims as files."""
 
     async def register(self, *, claim: Claim) -> str:
         """Writes the claim, whole or not at all, exactly once; returns its file name. Raises OSError."""
+        ...
+
+    def lying(self, *, client: str) -> list[str]:
+        """The names of the client's claims that lie there. The factor's system may have taken any of them away, so that
+        one is absent says nothing. Raises OSError."""
+        ...
+
+    def read(self, *, name: str) -> LyingClaim | None:
+        """The claim as it lies there; None when it has been taken away. Raises OSError."""
         ...

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
 from worker.model.outcomes import Refused
-from worker.ports import Claim
+from worker.ports import Claim, LyingClaim
 from worker.support import files
 
 SCHEMA = "factoring-worker/registered-claim"
@@ -52,6 +52,49 @@ class FolderFactorLedger:
         except FileExistsError:  # another worker was first
             _same_or_refused(json_path, content, name)
         return name
+
+    def lying(self, *, client: str) -> list[str]:
+        """See ports.FactorLedger. What is being written just now (a dot first) is left out."""
+        folder = self._root / files.safe_name(client)
+        if not folder.is_dir():
+            return []
+        return sorted(f"{folder.name}/{path.name}" for path in folder.glob("*.json") if not path.name.startswith("."))
+
+    def read(self, *, name: str) -> LyingClaim | None:
+        """See ports.FactorLedger."""
+        try:
+            content = (self._root / name).read_bytes()
+        except FileNotFoundError:
+            return None
+        return lying_claim(name, content)
+
+
+def lying_claim(name: str, content: bytes) -> LyingClaim:
+    """What a claim's JSON says of itself; with a fault when it is none of schema version 1."""
+    try:
+        document: Any = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return LyingClaim(name, fault="not JSON")
+    if not isinstance(document, dict):
+        return LyingClaim(name, fault="not an object")
+    claim = cast("dict[str, Any]", document)
+    if (claim.get("schema"), claim.get("schema_version")) != (SCHEMA, SCHEMA_VERSION):
+        return LyingClaim(name, fault="not a registered claim of this version")
+
+    def word(section: str, key: str) -> str:
+        part = claim.get(section)
+        value = cast("dict[str, Any]", part).get(key) if isinstance(part, dict) else None
+        return value if isinstance(value, str) else ""
+
+    return LyingClaim(
+        name,
+        erp_id=word("source", "erp_id"),
+        number=str(claim.get("number") or ""),
+        kid=word("payment", "kid"),
+        total=word("total", "amount"),
+        currency=word("total", "currency"),
+        stamped_sha256=word("documents", "stamped_sha256"),
+    )
 
 
 def claim_json(claim: Claim, *, xml_file: str) -> bytes:

@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime, timedelta
 
 from worker.adapters.poweroffice_go import translate, wire
 from worker.adapters.poweroffice_go.connection import CODES_PER_REQUEST, Connection
@@ -64,19 +65,31 @@ class PowerOfficeGo:
         )
         return translate.identity(client=client, integration=integration)
 
-    async def available_invoices(self) -> AsyncIterator[ErpInvoice]:
+    def available_invoices(self) -> AsyncIterator[ErpInvoice]:
         """See ports.Erp. The whole list is read before the first is given: the list shifts as invoices are delivered.
 
         Raises TryLater at the end, after every good row, when the list holds rows without an id.
         """
+        return self._listed("available invoices", "/Factoring/AvailableInvoices")
+
+    async def delivered_invoices(self, *, since: datetime) -> AsyncIterator[ErpInvoice]:
+        """See ports.Erp. The vendor lists what our own integration has delivered, and nothing else. A row without a
+        time of creation is among them."""
+        await self._line.catch_up()
+        # A few hours more are asked for and left out here: whether the vendor reads the filter's time as UTC or as
+        # Norwegian is not documented.
+        asked = wire.created_since(since - timedelta(hours=3))
+        async for invoice in self._listed("delivered invoices", "/Factoring/InvoicesDelivered", filter_=asked):
+            if invoice.created_at is None or invoice.created_at >= since:
+                yield invoice
+
+    async def _listed(self, what: str, path: str, *, filter_: str = "") -> AsyncIterator[ErpInvoice]:
         found: dict[str, ErpInvoice] = {}
         nameless = 0
         for _ in range(_PASSES):
             nameless, steady = 0, True
             first_count: int | None = None
-            async for page in self._line.pages(
-                "available invoices", "/Factoring/AvailableInvoices", order_by="InvoiceNo asc"
-            ):
+            async for page in self._line.pages(what, path, filter_=filter_, order_by="InvoiceNo asc"):
                 first_count = page.count if first_count is None else first_count
                 steady = steady and page.count == first_count
                 for element in page.rows():
@@ -91,7 +104,7 @@ class PowerOfficeGo:
             self._remember(invoice.erp_id, invoice.number)
             yield invoice
         if nameless:
-            raise TryLater(f"available invoices: {nameless} of the list's rows have no id and were left out")
+            raise TryLater(f"{what}: {nameless} of the list's rows have no id and were left out")
 
     async def invoice_document(self, *, erp_id: str) -> bytes:
         """The raw body, whatever it is (XML, HTML, nothing). Refused when it is an error envelope."""

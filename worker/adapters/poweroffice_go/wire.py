@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -23,6 +23,7 @@ __all__ = [
     "Row",
     "Unreadable",
     "code_filter",
+    "created_since",
     "day",
     "delivered_body",
     "instant",
@@ -108,6 +109,11 @@ def list_query(*, filter_: str, order_by: str, top: int, skip: int) -> str:
     """The OData query. `$orderby` is mandatory with `$top` and `$skip`; blanks go as %20, which every host reads."""
     parts = {"$filter": f"({filter_})" if filter_ else "", "$orderby": order_by, "$top": str(top), "$skip": str(skip)}
     return "&".join(f"{name}={quote(value, safe='()')}" for name, value in parts.items() if value)
+
+
+def created_since(instant: datetime) -> str:
+    """A filter on CreatedDate, which wants DateTimeOffset and shows no offset in the documented form: read as UTC."""
+    return f"CreatedDate ge DateTimeOffset'{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%S}'"
 
 
 def delivered_body(*, erp_id: str, kid: str, comment: str, file_name: str, pdf: bytes) -> bytes:
