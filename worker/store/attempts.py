@@ -8,6 +8,7 @@ from sqlalchemy import Connection, func, insert, select
 
 from worker.store.database import Database
 from worker.store.tables import attempts
+from worker.support import metrics
 
 
 def add_attempt(
@@ -37,6 +38,7 @@ def add_attempt(
             answer=answer[:2000],
         )
     )
+    metrics.attempted(subject=subject, act=act, outcome=outcome)
 
 
 def last_send(db: Database, delivery_id: int) -> datetime | None:

@@ -25,7 +25,7 @@ from types import TracebackType
 
 import httpx
 
-from worker.support import crashing
+from worker.support import crashing, metrics
 
 MAX_CONNECTIONS = 20
 MAX_CALLS = 8
@@ -137,14 +137,21 @@ class _Pool:
 
 
 class HttpClient:
-    """Requests to one counterparty. `ca_file` adds a private certificate authority to the public ones.
+    """Requests to one counterparty, which `who` names in the metrics. `ca_file` adds a private certificate authority to
+    the public ones.
 
     Belongs to the adapter it is given to, which closes it. Bound to the event loop it is first used in.
     """
 
     def __init__(
-        self, *, timeouts: Timeouts | None = None, max_bytes: int = 32 * 2**20, ca_file: Path | None = None
+        self,
+        *,
+        timeouts: Timeouts | None = None,
+        max_bytes: int = 32 * 2**20,
+        ca_file: Path | None = None,
+        who: str = "other",
     ) -> None:
+        self._who = who
         self._timeouts = timeouts or Timeouts()
         self._max_bytes = max_bytes
         self._ca_file = ca_file
@@ -193,8 +200,18 @@ class HttpClient:
             if turn is not None:
                 await turn()
             crashing.request_point(method, url, "before")
-            response = await self._with_a_connection(question)
+            response = await self._measured(question)
             crashing.request_point(method, url, "after")
+            return response
+
+    async def _measured(self, question: _Question) -> HttpResponse:
+        with metrics.calling(self._who) as call:
+            try:
+                response = await self._with_a_connection(question)
+            except HttpTrouble as trouble:
+                call.outcome = "not_sent" if isinstance(trouble, NotSent) else "answer_lost"
+                raise
+            call.outcome = f"{response.status // 100}xx"
             return response
 
     async def _with_a_connection(self, question: _Question) -> HttpResponse:

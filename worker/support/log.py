@@ -19,6 +19,8 @@ import orjson
 import structlog
 from structlog.types import EventDict, WrappedLogger
 
+from worker.support import metrics
+
 ALLOWED = frozenset(
     {
         # added by us to every line
@@ -31,6 +33,7 @@ ALLOWED = frozenset(
         "count", "counts", "duration_ms", "pages", "size", "sha256", "due_at", "now", "retry_after", "file", "fault",
         "key", "host", "port", "database", "erp", "status", "next_channel", "clients", "window_end", "signal", "path",
         "error_type", "error_place", "library", "message", "document_kind", "owner_of_remedy", "seconds", "privileges",
+        "erp_id", "unexplained",
     }
 )  # fmt: skip
 
@@ -93,9 +96,15 @@ def _value(value: object) -> object:
     return value if isinstance(value, int | float | list | dict) else str(value)
 
 
+def _counted(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    metrics.logged(str(event["level"]))
+    return event
+
+
 _SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.processors.add_log_level,
+    _counted,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     _exception_place,
     _only_allowed,

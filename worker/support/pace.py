@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from worker.support import metrics
+
 # Turns come this much slower than allowed: a little for the road, on which requests do not keep their distance.
 SLOWER = 1.05
 LONGEST_HOLD = 60.0  # seconds; who is to be left alone for longer is left alone by due_at, not by waiting here
@@ -60,7 +62,8 @@ class FairPacer:
     """At most `per_second` turns in any second for everybody who draws on the budget; clients take turns about.
 
     Even spacing, because a bucket lets a burst plus the refill through: nearly twice the limit in its first second.
-    `block`: how many turns are reserved at once; more make fewer reservations, and waste more when work ends.
+    `block`: how many turns are reserved at once; more make fewer reservations, and waste more when work ends. `name`:
+    the budget's, in the metrics.
     """
 
     def __init__(
@@ -69,9 +72,11 @@ class FairPacer:
         budget: Budget | None = None,
         *,
         block: int = 1,
+        name: str = "own",
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        self._name = name
         self._spacing = SLOWER / per_second
         self._block = block
         self._budget = budget or OwnBudget(monotonic=monotonic)
@@ -89,6 +94,7 @@ class FairPacer:
     async def turn(self, who: str = "") -> None:
         """Returns when it is the turn of `who`. Raises what the budget raised."""
         mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        began = time.monotonic()
         self._waiting.setdefault(who, deque()).append(mine)
         if self._giving is None or self._giving.done():
             self._giving = asyncio.create_task(self._give())
@@ -97,6 +103,7 @@ class FairPacer:
         except asyncio.CancelledError:
             mine.cancel()
             raise
+        metrics.waited_for_budget(self._name, time.monotonic() - began)
 
     async def hold(self, seconds: float) -> None:
         held = min(max(seconds, 0.0), LONGEST_HOLD)

@@ -13,6 +13,7 @@ from typing import TypeVar
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
 from worker.model.outcomes import AccessDenied, TryLater
+from worker.support import metrics
 
 T = TypeVar("T")
 Sleep = Callable[[float], Awaitable[None]]
@@ -36,6 +37,7 @@ async def with_retry(
             stop=stop_after_attempt(attempts),
             wait=lambda state: _wait(state, jitter),
             sleep=sleep,
+            before_sleep=lambda _: metrics.read_repeated(),
             reraise=True,
         ):
             with attempt:

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 import asyncssh
 
 from worker.model.outcomes import AccessDenied, OutsideError, Refused, Unavailable
+from worker.support import metrics
 
 NOT_THERE = (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath)
 DROPPED = (asyncssh.SFTPNoConnection, asyncssh.SFTPConnectionLost, asyncssh.DisconnectError, OSError, EOFError)
@@ -51,29 +52,35 @@ class SftpDoor:
     @asynccontextmanager
     async def session(self) -> AsyncGenerator[asyncssh.SFTPClient]:
         """Raises AccessDenied (wrong host key, log-in refused), Unavailable, and what is raised inside."""
-        who = self.who
         async with self._lock:
-            sound = False
-            try:
-                sftp = await self._open()
-                yield sftp
-                sound = True
-            except OutsideError as error:
-                sound = isinstance(error, Refused)
-                raise
-            except asyncssh.HostKeyNotVerifiable as error:
-                message = f"{who}: the host key is not the one that was agreed; nothing was sent or fetched"
-                raise AccessDenied(message) from error
-            except asyncssh.PermissionDenied as error:
-                raise AccessDenied(f"{who}: log-in refused, check user and key") from error
-            except asyncssh.SFTPError as error:
-                raise Unavailable(f"{who}: {words(error)}", answer=words(error)) from error
-            except (asyncssh.Error, OSError, EOFError) as error:
-                reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
-                raise Unavailable(f"{who}: no connection ({reason})") from error
-            finally:
-                if not sound:
-                    await self._close()
+            with metrics.calling(f"sftp_{self.who.replace(' ', '_')}"):
+                async with self._translated() as sftp:
+                    yield sftp
+
+    @asynccontextmanager
+    async def _translated(self) -> AsyncGenerator[asyncssh.SFTPClient]:
+        who = self.who
+        sound = False
+        try:
+            sftp = await self._open()
+            yield sftp
+            sound = True
+        except OutsideError as error:
+            sound = isinstance(error, Refused)
+            raise
+        except asyncssh.HostKeyNotVerifiable as error:
+            message = f"{who}: the host key is not the one that was agreed; nothing was sent or fetched"
+            raise AccessDenied(message) from error
+        except asyncssh.PermissionDenied as error:
+            raise AccessDenied(f"{who}: log-in refused, check user and key") from error
+        except asyncssh.SFTPError as error:
+            raise Unavailable(f"{who}: {words(error)}", answer=words(error)) from error
+        except (asyncssh.Error, OSError, EOFError) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+            raise Unavailable(f"{who}: no connection ({reason})") from error
+        finally:
+            if not sound:
+                await self._close()
 
     async def aclose(self) -> None:
         """Logs out."""

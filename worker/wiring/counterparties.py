@@ -91,7 +91,11 @@ def build_access_point(
     if settings.access_point == "folder":
         return FolderAccessPoint(settings.access_point_folder)
     timeout = settings.access_point_timeout_seconds
-    http = HttpClient(timeouts=Timeouts(read=timeout, write=timeout, total=2 * timeout), max_bytes=LONGEST_ANSWER)
+    http = HttpClient(
+        timeouts=Timeouts(read=timeout, write=timeout, total=2 * timeout),
+        max_bytes=LONGEST_ANSWER,
+        who=settings.access_point,
+    )
     if settings.access_point == "storecove":
         return Storecove(
             http=http,
@@ -112,7 +116,9 @@ def build_maventa(settings: WorkerSettings) -> MaventaConnection | None:
         return None
     timeout = settings.access_point_timeout_seconds
     return MaventaConnection(
-        http=HttpClient(timeouts=Timeouts(read=timeout, write=timeout, total=2 * timeout), max_bytes=LONGEST_ANSWER),
+        http=HttpClient(
+            timeouts=Timeouts(read=timeout, write=timeout, total=2 * timeout), max_bytes=LONGEST_ANSWER, who="maventa"
+        ),
         base_url=settings.maventa_url,
         user_key=settings.maventa_user_key.get_secret_value(),
         vendor_key=settings.maventa_vendor_key.get_secret_value(),

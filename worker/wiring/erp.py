@@ -17,7 +17,7 @@ def build_erp(house: House, client: ClientFile) -> Erp:
     """The client's ERP."""
     settings = house.settings
     return PowerOfficeGo(
-        http=HttpClient(),
+        http=HttpClient(who="poweroffice_go"),
         base_url=settings.poweroffice_url,
         application_key=settings.poweroffice_application_key.get_secret_value(),
         client_key=client.settings.poweroffice_client_key.get_secret_value(),
@@ -34,7 +34,7 @@ def build_vouchers(house: House, client: ClientFile) -> VoucherBook:
     lag = settings.poweroffice_replica_lag_seconds
     if client.settings.vouchers == "v2":
         return PowerOfficeGoV2Vouchers(
-            http=HttpClient(),
+            http=HttpClient(who="poweroffice_go_v2"),
             base_url=settings.poweroffice_v2_url,
             application_key=application_key,
             client_key=client_key,
@@ -43,7 +43,7 @@ def build_vouchers(house: House, client: ClientFile) -> VoucherBook:
             pacer=house.pacer_v2.line(client.name),
         )
     return PowerOfficeGoVouchers(
-        http=HttpClient(),
+        http=HttpClient(who="poweroffice_go"),
         base_url=settings.poweroffice_url,
         application_key=application_key,
         client_key=client_key,

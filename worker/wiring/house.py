@@ -90,7 +90,7 @@ def build_house(settings: WorkerSettings, clock: Clock) -> House:
         fetcher = Fetcher(remote=bank_files, config=fetching, db=db, halt=halt)
     print_house = build_print_house(settings)
     exits.push_async_callback(print_house.aclose)
-    smp_http = HttpClient(timeouts=PEPPOL_TIMEOUTS, max_bytes=2**20)
+    smp_http = HttpClient(timeouts=PEPPOL_TIMEOUTS, max_bytes=2**20, who="peppol_smp")
     exits.push_async_callback(smp_http.aclose)
     return House(
         settings=settings,
@@ -109,8 +109,11 @@ def build_house(settings: WorkerSettings, clock: Clock) -> House:
             POWEROFFICE_REQUESTS_PER_SECOND,
             SharedBudget(db, "poweroffice_go"),
             block=POWEROFFICE_REQUESTS_PER_SECOND // 10,
+            name="poweroffice_go",
         ),
-        pacer_v2=FairPacer(POWEROFFICE_V2_REQUESTS_PER_SECOND, SharedBudget(db, "poweroffice_go_v2")),
+        pacer_v2=FairPacer(
+            POWEROFFICE_V2_REQUESTS_PER_SECOND, SharedBudget(db, "poweroffice_go_v2"), name="poweroffice_go_v2"
+        ),
         halt=halt,
         exits=exits,
     )

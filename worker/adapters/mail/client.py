@@ -23,7 +23,7 @@ from worker.adapters.mail.translate import (
 )
 from worker.model.outcomes import AccessDenied, Refused, TryLater, Unavailable, UnknownOutcome
 from worker.ports import Mailer, MailReceipt, OutboundMail
-from worker.support import crashing
+from worker.support import crashing, metrics
 from worker.support.masking import without_addresses
 
 Security = Literal["none", "starttls", "tls"]
@@ -126,7 +126,8 @@ class _SmtpMailer:
         """
         wire = compose(mail, from_address=self._server.from_address)
         async with self._lock:
-            return await self._send(wire)
+            with metrics.calling("smtp"):
+                return await self._send(wire)
 
     async def quit(self) -> None:
         """Ends the connection politely; whatever happens here changes nothing for messages already sent."""

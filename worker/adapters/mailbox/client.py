@@ -19,7 +19,7 @@ from worker.adapters.mailbox.translate import MOST_BYTES, read_report
 from worker.model.bounce import MailReport
 from worker.model.outcomes import AccessDenied, Unavailable
 from worker.ports import Filed, OpenMailbox
-from worker.support import crashing
+from worker.support import crashing, metrics
 
 T = TypeVar("T")
 Security = Literal["none", "starttls", "tls"]
@@ -143,7 +143,8 @@ class _ImapFolder:
         return await asyncio.to_thread(self._do, command, about)
 
     def _do(self, command: Callable[[imaplib.IMAP4], tuple[str, list[Any]]], about: str) -> list[Any]:
-        status, answer = self._try(command)
+        with metrics.calling("imap"):
+            status, answer = self._try(command)
         if status != "OK":
             raise Unavailable(f"bounce mailbox: said {status} {about}")
         return answer

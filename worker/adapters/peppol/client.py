@@ -17,6 +17,7 @@ from worker.model.channel import Reach, ReachAnswer
 from worker.model.document import Kind
 from worker.model.ehf import DOCUMENT_TYPE_IDS
 from worker.model.outcomes import TryLater
+from worker.support import metrics
 from worker.support.http import HttpClient, HttpResponse, HttpTrouble, NotSent, Timeouts
 from worker.support.retry import Sleep, with_retry
 
@@ -128,7 +129,14 @@ class PeppolLookup:
         return resolver
 
     async def _naptr(self, resolver: dns.asyncresolver.Resolver, name: str) -> list[wire.Naptr]:
-        answer = await resolver.resolve(name, "NAPTR", search=False)
+        with metrics.calling("peppol_dns") as call:
+            call.outcome = "no_answer"
+            try:
+                answer = await resolver.resolve(name, "NAPTR", search=False)
+            except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+                call.outcome = "answered"
+                raise
+            call.outcome = "answered"
         return [
             wire.Naptr(
                 r.order, r.preference, r.flags.decode("ascii"), r.service.decode("ascii"), r.regexp.decode("ascii")
