@@ -91,7 +91,7 @@ async def test_letters_arrive_by_sftp_and_lie_in_the_folder(sandbox: Sandbox) ->
         async with sftp.open("brev.pdf.part", "wb") as file:
             await file.write(b"%PDF" * 50_000)
         await sftp.rename("brev.pdf.part", "brev.pdf")
-        assert sorted(await sftp.listdir("/")) == [".", "..", "brev.pdf"]
+        assert sorted(await sftp.listdir("/")) == [".", "..", "brev.pdf", "fetched"]
         with pytest.raises(asyncssh.SFTPError):
             await sftp.stat("/../keys")
     assert (sandbox.print_folder / "brev.pdf").read_bytes() == b"%PDF" * 50_000

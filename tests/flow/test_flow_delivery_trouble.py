@@ -139,7 +139,7 @@ async def test_a_print_house_that_is_another_machine_gets_nothing(tmp_path: Path
         house.invoice(5001, person(10002, "Per Åsen", ""))
         house.invoice(5002, person())
         await house.at(8)
-        assert list(house.sandbox.print_folder.iterdir()) == []
+        assert house.letters() == []
         assert house.deliveries(5001) == [("letter", "ready")]
         assert house.deliveries(5002) == [("email_link", "handed_over")]
         (attempt,) = house.story(5001).attempts

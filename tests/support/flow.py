@@ -300,7 +300,7 @@ class Flow:
 
     def letters(self) -> list[dict[str, Any]]:
         """The manifests at the print house; each has its PDF beside it, and nothing is half-written."""
-        lying = {path.name for path in self.sandbox.print_folder.iterdir()}
+        lying = {path.name for path in self.sandbox.print_folder.iterdir() if path.is_file()}
         manifests = [
             cast("dict[str, Any]", json.loads((self.sandbox.print_folder / name).read_bytes()))
             for name in sorted(lying) if name.endswith(".json")

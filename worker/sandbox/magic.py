@@ -6,6 +6,7 @@ or 9). Every one is registered for invoices and credit notes unless its line say
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 # --- Peppol look-up: trouble on the way to the answer --------------------------------------------
@@ -130,6 +131,20 @@ def mail_magic(address: str) -> MailMagic | None:
     """The reserved meaning of an address, if it has one."""
     word = address.rpartition("@")[0].lower().rpartition("+")[2]
     return next((meaning for meaning in MailMagic if meaning.value == word), None)
+
+
+class LetterMagic(StrEnum):
+    """A word in a letter's address, in any case."""
+
+    REJECTED = "avvistveien"  # the print house turns it down
+    RETURNED = "returveien"  # posted, and comes back in the shift after
+    SILENT = "tausveien"  # fetched, and never a word about it
+
+
+def letter_magic(address_lines: Sequence[str]) -> LetterMagic | None:
+    """The reserved meaning of an address, if it has one."""
+    text = " ".join(address_lines).lower()
+    return next((meaning for meaning in LetterMagic if meaning.value in text), None)
 
 
 class InvoiceTrouble(StrEnum):

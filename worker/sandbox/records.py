@@ -274,7 +274,12 @@ class ClientTrouble:
 
 @dataclass(slots=True, kw_only=True)
 class PrintHouseTrouble:
-    """What the print house's SFTP server does wrong. Counters run down by themselves."""
+    """What the print house's SFTP server does wrong. Counters run down by themselves.
+
+    `coming_back`: ids of letters that the next shift gets back by mail. `receipt_files`: how many it has left.
+    """
 
     disk_full_next: int = 0
     cut_after_rename_next: int = 0
+    coming_back: list[str] = field(default_factory=list[str])
+    receipt_files: int = 0

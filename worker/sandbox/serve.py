@@ -9,6 +9,8 @@ from pathlib import Path
 from worker.sandbox.server import Sandbox
 from worker.sandbox.world import World
 
+SHIFT_SECONDS = 60.0  # the print house fetches, posts and gets mail back
+
 
 async def serve(
     world: World,
@@ -25,7 +27,9 @@ async def serve(
     async with Sandbox(world, folder=folder, host=host, ports=ports) as sandbox:
         on_ready(sandbox.addresses())
         try:
-            await asyncio.Event().wait()
+            while True:
+                await asyncio.sleep(SHIFT_SECONDS)
+                await asyncio.to_thread(sandbox.print_shop.work)
         finally:
             world.save(folder)
             world.write_posted_back(folder / "pdf")

@@ -24,6 +24,7 @@ from worker.sandbox.peppol_dns import PeppolNameServer
 from worker.sandbox.poweroffice.app import poweroffice_app
 from worker.sandbox.poweroffice_v2.app import poweroffice_v2_app
 from worker.sandbox.print_house import USER, PrintHouse
+from worker.sandbox.print_shop import PrintShop
 from worker.sandbox.smp import smp_app
 from worker.sandbox.storecove import storecove_app
 from worker.sandbox.world import World
@@ -77,6 +78,7 @@ class Sandbox:
         self.sftp_host_key = ""
         self.sftp_user = USER
         self.print_folder = folder / "letters"
+        self.print_shop = PrintShop(folder=self.print_folder, now=world.now, state=world.print_house)
         self.ehf_folder = folder / "ehf"
         self.mail_folder = folder / "mail"
         self.bounce_folder = folder / "bounces"
