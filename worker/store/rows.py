@@ -51,6 +51,8 @@ class InvoiceRow(_FromRow):
     credited_number: str | None
     fetched_at: datetime
     updated_at: datetime
+    documents_state: str = "kept"
+    personal_data_removed_at: datetime | None = None
 
     @property
     def total(self) -> Money | None:
@@ -168,6 +170,7 @@ class FileRow(_FromRow):
     known_items: int
     skipped: list[dict[str, Any]] | None
     received_at: datetime
+    documents_state: str = "kept"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +215,7 @@ class ItemRow(_FromRow):
     decided_at: datetime | None
     corrected_at: datetime | None = None
     created_at: datetime
+    personal_data_removed_at: datetime | None = None
 
     @property
     def amount(self) -> Money | None:
@@ -240,3 +244,4 @@ class VoucherRow(_FromRow):
     fence: int
     created_at: datetime
     posted_at: datetime | None
+    personal_data_removed_at: datetime | None = None

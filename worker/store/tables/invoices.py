@@ -53,6 +53,8 @@ invoices = Table(
     Column("credited_number", AnyWord(64)),  # of a credit note: the invoice it credits, as the ERP numbers it
     Column("fetched_at", UtcTime, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
+    Column("documents_state", String(8), nullable=False, server_default="kept"),  # kept | going | gone (retention)
+    Column("personal_data_removed_at", UtcTime),
     UniqueConstraint("client", "erp_id"),
     Index(None, "client", "state"),
     # Everything a count needs, so that counting reads no row (store/figures.py).

@@ -32,6 +32,7 @@ settlement_files = Table(
     Column("known_items", Integer, nullable=False, server_default="0"),  # had been taken from another file
     Column("skipped", JSON),  # what it holds that is not for us: [{what, transactions, minor, currency}]
     Column("received_at", UtcTime, nullable=False),
+    Column("documents_state", String(8), nullable=False, server_default="kept"),  # kept | going | gone (retention)
 )
 
 # One row a payment or event, taken once whatever file it comes in: `source_key` is the feed's event id, or a bank
@@ -60,6 +61,7 @@ settlement_items = Table(
     Column("decided_at", UtcTime),
     Column("corrected_at", UtcTime),
     Column("created_at", UtcTime, nullable=False),
+    Column("personal_data_removed_at", UtcTime),
     Index(None, "client", "state"),
     Index(None, "invoice_id"),
     Index(None, "state"),
@@ -87,6 +89,7 @@ vouchers = Table(
     Column("fence", Integer, nullable=False, server_default="0"),
     Column("created_at", UtcTime, nullable=False),
     Column("posted_at", UtcTime),
+    Column("personal_data_removed_at", UtcTime),
     UniqueConstraint("client", "reference"),
     Index(None, "client", "state"),
 )
