@@ -20,6 +20,7 @@ WORKDIR /src
 COPY pyproject.toml uv.lock README.md ./
 RUN /opt/uv/bin/uv sync --locked --no-dev --no-install-project ${EXTRAS}
 COPY worker ./worker
+COPY config/clients/client.env.example ./config/clients/client.env.example
 RUN /opt/uv/bin/uv sync --locked --no-dev --no-editable ${EXTRAS}
 
 FROM ${BASE}

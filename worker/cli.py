@@ -13,6 +13,7 @@ import typer
 from worker import __version__, tables
 from worker.cli_audit import audit_app
 from worker.cli_bounces import bounces_app
+from worker.cli_client import client_app, without_paused
 from worker.cli_common import (
     DEFAULT,
     Client,
@@ -39,8 +40,8 @@ from worker.service import load_all_clients, log_broken, run_service
 from worker.settings import ClientFile, WorkerSettings, load_worker
 from worker.stamping.making import paper_of
 from worker.stamping.pdf.proof_sheet import proof_sheet, sample_letter
+from worker.store import pauses, reading, retrying, slots
 from worker.store import reach as reach_answers
-from worker.store import reading, retrying, slots
 from worker.store.database import Database, SchemaError, migrate
 from worker.store.keys import delivery_key
 from worker.store.one_host import OneHost
@@ -69,6 +70,7 @@ invoice_app = typer.Typer(help="One invoice.", no_args_is_help=True, rich_markup
 app.add_typer(invoice_app, name="invoice")
 app.add_typer(settlement_app, name="settlement")
 app.add_typer(bounces_app, name="bounces")
+app.add_typer(client_app, name="client")
 app.add_typer(audit_app, name="audit")
 app.add_typer(documents_app, name="documents")
 rules_app = typer.Typer(help="The official rules for EHF, in a folder.", no_args_is_help=True, rich_markup_mode=None)
@@ -116,10 +118,9 @@ def job(
     loaded = worker_settings(settings)
     log.configure(style=loaded.log_format, level=loaded.log_level)
     clock = clock_of(now, loaded)
-    open_database(loaded).close()
     clients, bad = load_all_clients(loaded)
     log_broken(bad)
-    chosen = choose(clients, client)
+    chosen = without_paused(loaded, choose(clients, client))
     failed = run_async(_jobs(loaded, clock, chosen, JOBS[name.value].name))
     if failed or (bad and client is None):
         raise typer.Exit(1)
@@ -147,14 +148,16 @@ def status(client: Client = None, json: Json = False, settings: Settings = DEFAU
     runs = {name: _last_runs(db, name) for name in names}
     reach = reach_answers.status(db, now=clock_of(None, loaded).now())
     accounts = account_notes(db, [one for one in clients if client in (None, one.name)])
+    rests = {name: one for name, one in pauses.paused(db).items() if client in (None, name)}
     db.close()
     notes = [f"{error.file} cannot be used: {fault}" for error in bad for fault in error.faults]
     rules = _described_rules(loaded)
     if json:
         told = {"clients": statuses, "runs": runs, "broken_settings": notes, "rules": rules, "reach": reach.as_words(),
-                "accounts": accounts}  # fmt: skip
+                "accounts": accounts, "paused": rests}  # fmt: skip
         typer.echo(tables.as_json(told))
     else:
+        notes += [f"{name} is {tables.paused_words(one)}" for name, one in rests.items()]
         notes += [*accounts, f"official rules: {rules}", *tables.reach_notes(reach)]
         tables.terminal().print(tables.status_tables(statuses, runs, notes))
 

@@ -15,6 +15,7 @@ from rich.text import Text
 from worker.model.channel import FACTS, Channel
 from worker.model.money import Money
 from worker.model.parked import PARKED, ParkedReason
+from worker.store.pauses import Pause
 from worker.store.reach import ReachStatus
 from worker.store.reading import ClientStatus, Story
 from worker.store.rows import InvoiceRow, SlotRow
@@ -70,6 +71,11 @@ def status_tables(statuses: list[ClientStatus], runs: dict[str, list[SlotRow]], 
     if not statuses:
         parts.append(Text("no clients: write config/clients/<client>.env (see config/clients/client.env.example)"))
     return Group(*parts)
+
+
+def paused_words(pause: Pause) -> str:
+    """Since when, by whom and why."""
+    return f"paused since {when(pause.paused_at)} by {pause.paused_by}: {pause.note}"
 
 
 def reach_notes(reach: ReachStatus) -> list[str]:

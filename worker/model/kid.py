@@ -9,6 +9,7 @@ A KID is a string always: leading zeros carry meaning.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -149,6 +150,33 @@ class KidLayout:
         if check == "-":
             raise KidNoCheckDigit
         return body + check
+
+    def example(self, *, client: str) -> str:
+        """A made-up KID of this layout. Raises KidOverflow, KidNotNumeric for the client's number."""
+        for invoice in range(1, 10):
+            numbers = {s.part: str(12345 + invoice)[-s.width :] for s in self.segments if s.part}
+            with suppress(KidNoCheckDigit):
+                return self.make(
+                    client=client, debtor=numbers.get("debtor", ""), invoice=numbers.get("invoice", str(invoice))
+                )
+        raise KidNoCheckDigit
+
+    def may_meet(self, client: str, other: KidLayout, other_client: str) -> bool:
+        """Whether two clients' KIDs could be the same: equally long, and nowhere told apart by digits that are fixed.
+
+        Raises KidOverflow, KidNotNumeric for the clients' numbers.
+        """
+        if self.length != other.length:
+            return False
+        digits = zip(self._fixed(client), other._fixed(other_client), strict=True)
+        return all(one == another or None in (one, another) for one, another in digits)
+
+    def _fixed(self, client: str) -> list[str | None]:
+        found: list[str | None] = []
+        for segment in self.segments:
+            same = segment.constant or (_padded(segment, client) if segment.part == "client" else "")
+            found += list(same) if same else [None] * segment.width
+        return found
 
     def matches(self, kid: str) -> bool:
         """Whether `kid` could come from this layout: length, constants, check digit."""

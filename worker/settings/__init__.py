@@ -6,7 +6,14 @@ container can set `DATABASE_URL`; a client's keys come from its own file alone, 
 """
 
 from worker.settings.client import ClientSettings
-from worker.settings.files import ClientFile, load_client, load_clients, load_worker
+from worker.settings.files import (
+    ClientFile,
+    is_client_name,
+    load_client,
+    load_clients,
+    load_worker,
+    shared_values,
+)
 from worker.settings.values import iban_of
 from worker.settings.worker import WorkerSettings
 from worker.support.env_file import SettingsError
@@ -17,7 +24,9 @@ __all__ = [
     "SettingsError",
     "WorkerSettings",
     "iban_of",
+    "is_client_name",
     "load_client",
     "load_clients",
     "load_worker",
+    "shared_values",
 ]

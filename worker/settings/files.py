@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from worker.settings.client import ClientSettings
 from worker.settings.worker import WorkerSettings
@@ -21,6 +22,13 @@ class ClientFile:
     settings: ClientSettings
 
 
+_UNIQUE: Final[tuple[tuple[str, Callable[[ClientSettings], str]], ...]] = (
+    ("POWEROFFICE_CLIENT_KEY", lambda own: own.poweroffice_client_key.get_secret_value()),
+    ("ORGANISATION_NUMBER", lambda own: own.organisation_number),
+    ("ACCESS_POINT_TENANT", lambda own: own.access_point_tenant),
+)
+
+
 def load_worker(path: Path, environ: Mapping[str, str] | None = None) -> WorkerSettings:
     """Reads `worker.env`; variables of the process environment with the same keys win. Raises SettingsError."""
     environ = os.environ if environ is None else environ
@@ -31,9 +39,14 @@ def load_worker(path: Path, environ: Mapping[str, str] | None = None) -> WorkerS
     return settings.model_copy(update={"clients_folder": clients})
 
 
+def is_client_name(name: str) -> bool:
+    """Whether a client's file may be called so: the name stands in logs, folders and commands."""
+    return re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", name) is not None
+
+
 def load_client(path: Path) -> ClientFile:
     """Reads one client's file. Raises SettingsError."""
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", path.stem):
+    if not is_client_name(path.stem):
         raise SettingsError(path.name, ["a client's file is named with small letters, digits, - and _ only"])
     return ClientFile(path.stem, build(ClientSettings, path.name, read(path)))
 
@@ -52,17 +65,19 @@ def load_clients(folder: Path) -> tuple[list[ClientFile], list[SettingsError]]:
             good.append(load_client(path))
         except SettingsError as error:
             bad.append(error)
-    for what, value in (
-        ("POWEROFFICE_CLIENT_KEY", lambda c: c.settings.poweroffice_client_key.get_secret_value()),
-        ("ORGANISATION_NUMBER", lambda c: c.settings.organisation_number),
-        ("ACCESS_POINT_TENANT", lambda c: c.settings.access_point_tenant),
-    ):
-        groups: dict[str, list[ClientFile]] = {}
-        for client in good:
-            groups.setdefault(value(client), []).append(client)
-        for shared, twins in groups.items():
-            if shared and len(twins) > 1:
-                names = ", ".join(t.name for t in twins)
-                bad += [SettingsError(f"{t.name}.env", [f"{what} is the same in {names}"]) for t in twins]
-                good = [client for client in good if client not in twins]
+    for what, twins in shared_values(good):
+        names = ", ".join(t.name for t in twins)
+        bad += [SettingsError(f"{t.name}.env", [f"{what} is the same in {names}"]) for t in twins]
+        good = [client for client in good if client not in twins]
     return good, bad
+
+
+def shared_values(clients: Sequence[ClientFile]) -> list[tuple[str, list[ClientFile]]]:
+    """(key, those that have the same value) of what each client must have for itself."""
+    found: list[tuple[str, list[ClientFile]]] = []
+    for what, value in _UNIQUE:
+        groups: dict[str, list[ClientFile]] = {}
+        for client in clients:
+            groups.setdefault(value(client.settings), []).append(client)
+        found += [(what, twins) for shared, twins in groups.items() if shared and len(twins) > 1]
+    return found
