@@ -152,7 +152,9 @@ def measure(folder: Path, url: str, count: int) -> dict[str, Any]:
     content = file.read_bytes()
     works = {
         "reading alone": lambda: read(content, own_accounts=own, today=date(2026, 11, 21)),
-        "inbox": lambda: inbox.run(now=NOW, folder=folder, own_accounts=own, db=db, documents=documents),
+        "inbox": lambda: inbox.run(
+            now=NOW, folder=folder, own_accounts=own, payments_from="bank", db=db, documents=documents
+        ),
         "matching": lambda: match_all(now=NOW, config=config, db=db, halt=Halt()),
         "vouchers": lambda: book_all(now=NOW, client=CLIENT, plan=plan, db=db, halt=Halt()),
     }

@@ -40,9 +40,12 @@ class WorkerSettings(EnvFileSettings):
     inbox_sftp_done_folder: str = Field(default="", pattern=r"^([A-Za-z0-9_-][A-Za-z0-9._-]*)?$")
     inbox_sftp_quiet_seconds: float = Field(default=5, ge=0, le=300)
     statement_folder: Path = Path("var/statements")
-    payments_from: Literal["bank", "feed"] = "bank"
+    payments_from: Literal["bank", "ocr_giro", "camt_054", "feed"] = "bank"
     log_format: Literal["auto", "json", "console"] = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    ops_host: str = "127.0.0.1"
+    ops_port: int = Field(default=0, ge=0, le=65535)
+    ping_url: SecretStr = SecretStr("")
 
     factor_name: str = Field(min_length=1)
     factor_organisation_number: OrganisationNumber
@@ -143,6 +146,15 @@ class WorkerSettings(EnvFileSettings):
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             raise ValueError("must be a plain http(s) address without query")
         return value.rstrip("/")
+
+    @field_validator("ping_url")
+    @classmethod
+    def _with_job(cls, value: SecretStr) -> SecretStr:
+        url = value.get_secret_value()
+        parts = urlsplit(url)
+        if url and not (parts.scheme in ("http", "https") and parts.hostname and "{job}" in parts.path):
+            raise ValueError("must be an http(s) address with {job} in its path")
+        return value
 
     @field_validator("peppol_dns_server")
     @classmethod

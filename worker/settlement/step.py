@@ -86,8 +86,8 @@ def take_match(db: Database, item: ItemRow, found: Matched, *, now: datetime) ->
 
 
 def _told_twice(item: ItemRow, config: MatchingConfig) -> bool:
-    source = "feed" if item.source_key.startswith("feed:") else "bank"
-    return item.kind == EventKind.PAYMENT and source != config.payments_from
+    from_feed = item.source_key.startswith("feed:")
+    return item.kind == EventKind.PAYMENT and from_feed != (config.payments_from == "feed")
 
 
 def book_all(*, now: datetime, client: str, plan: BookingPlan | None, db: Database, halt: Halt) -> Summary:

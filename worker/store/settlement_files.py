@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ import orjson
 from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from worker.model.settlement import BankPayment, EventKind, FeedEvent, SettlementFile
+from worker.model.settlement import BankPayment, EventKind, FeedEvent, FileRefused, SettlementFile, SourceFormat
 from worker.model.waiting import WaitReason
 from worker.store.database import Database
 from worker.store.rows import FileRow
@@ -38,8 +38,8 @@ class Taken:
 
 
 def known_file(db: Database, *, sha256: str) -> bool:
-    """Whether these very bytes have been taken or quarantined before."""
-    done = (settlement_files.c.sha256 == sha256, settlement_files.c.state != "taking")
+    """Whether these very bytes have been taken before. Quarantined ones may come back when the cause is mended."""
+    done = (settlement_files.c.sha256 == sha256, settlement_files.c.state == "taken")
     with db.read() as tx:
         return tx.execute(select(settlement_files.c.id).where(*done)).first() is not None
 
@@ -47,23 +47,45 @@ def known_file(db: Database, *, sha256: str) -> bool:
 def quarantine_file(
     db: Database, *, name: str, sha256: str, reason: str, line: str, format: str | None, now: datetime
 ) -> bool:
-    """Writes down that a file was refused, and why. False when these bytes were seen before."""
+    """Writes down that a file was refused, and why; of bytes refused before, the latest reason. False when these bytes
+    have been taken."""
+    values = {
+        "name": name[:200],
+        "state": "quarantined",
+        "reason": reason,
+        "line": line[:200],
+        "format": format,
+        "received_at": now,
+    }
+    again = update(settlement_files).where(
+        settlement_files.c.sha256 == sha256, settlement_files.c.state == "quarantined"
+    )
     try:
         with db.begin() as tx:
-            tx.execute(
-                insert(settlement_files).values(
-                    name=name[:200],
-                    sha256=sha256,
-                    state="quarantined",
-                    reason=reason,
-                    line=line[:200],
-                    format=format,
-                    received_at=now,
-                )
-            )
+            if tx.execute(again.values(**values)).rowcount == 0:
+                tx.execute(insert(settlement_files).values(sha256=sha256, **values))
         return True
     except IntegrityError:
         return False
+
+
+def other_bank_format(
+    db: Database, *, accounts: Collection[str], format: SourceFormat, since: datetime
+) -> SourceFormat | None:
+    """The other of the bank's two formats, when it has told payments on one of `accounts` since then."""
+    [other] = {SourceFormat.OCR_GIRO, SourceFormat.CAMT_054} - {format}
+    files = (
+        select(settlement_files.c.id)
+        .where(settlement_files.c.format == other, settlement_files.c.received_at >= since)
+        .where(settlement_files.c.state == "taken")
+    )
+    items = select(settlement_items.c.id).where(
+        settlement_items.c.file_id.in_(files),
+        settlement_items.c.kind == EventKind.PAYMENT,
+        settlement_items.c.facts["account"].as_string().in_(sorted(accounts)),
+    )
+    with db.read() as tx:
+        return other if tx.execute(items.limit(1)).first() is not None else None
 
 
 def latest_files(db: Database, *, limit: int) -> list[FileRow]:
@@ -82,6 +104,7 @@ def take_file(db: Database, *, name: str, file: SettlementFile, now: datetime) -
 
     The items are written some at a time, so that nobody waits long for the database, and count when the last is there;
     what a dead worker left is swept by the next. One file at a time: raises FileBusy while a worker is at one.
+    Raises FileRefused when it contradicts what was taken before.
     """
     taking = _begin(db, name=name, file=file, now=now)
     if taking is None:
@@ -119,8 +142,10 @@ def _begin(db: Database, *, name: str, file: SettlementFile, now: datetime) -> _
     with deciding(db) as tx:
         if tx.execute(select(files.id).where(files.state == "taking")).first() is not None:
             raise FileBusy(file.sha256)
-        if tx.execute(select(files.id).where(files.sha256 == file.sha256)).first() is not None:
+        if tx.execute(select(files.id).where(files.sha256 == file.sha256, files.state == "taken")).first() is not None:
             return None
+        # Refused before, and put back into the inbox now that the cause is mended.
+        tx.execute(delete(settlement_files).where(files.sha256 == file.sha256, files.state == "quarantined"))
         told_before = _told_before(tx, file)
         skipped = [{"what": one.what, "transactions": one.transactions, "minor": one.amount.minor,
                     "currency": one.amount.currency} for one in file.skipped]  # fmt: skip
@@ -190,12 +215,22 @@ def _seen(tx: Connection, file: SettlementFile) -> dict[str, tuple[int, int]]:
 
 
 def _known_events(tx: Connection, file: SettlementFile) -> set[str]:
-    found: set[str] = set()
+    """Raises FileRefused when an event told before comes with other content: an id means one event for ever."""
+    items, found = settlement_items.c, dict[str, dict[str, Any]]()
     for chunk in slices([_event_key(event) for event in file.events]):
-        found.update(
-            tx.execute(select(settlement_items.c.source_key).where(settlement_items.c.source_key.in_(chunk))).scalars()
-        )
-    return found
+        rows = tx.execute(select(items.source_key, items.facts).where(items.source_key.in_(chunk)))
+        found.update({row.source_key: row.facts for row in rows})
+    for event in file.events:
+        before = found.get(_event_key(event))
+        if before is not None and _content(before) != _content(_plain(event)):
+            message = "an event told before comes again with other content: a change is an event of its own"
+            raise FileRefused(message, line=f"{event.position}: event {event.event_id}")
+    return set(found)
+
+
+def _content(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said of an event, wherever it stands in its file."""
+    return {key: value for key, value in facts.items() if key != "position"}
 
 
 @dataclass(slots=True)

@@ -55,6 +55,7 @@ def settlement_steps(house: House, client: ClientFile) -> dict[str, Step]:
             now=clock.now(),
             folder=settings.inbox_folder,
             own_accounts=frozenset(accounts),
+            payments_from=settings.payments_from,
             db=db,
             documents=house.documents,
         )
