@@ -31,9 +31,12 @@ RERUN = timedelta(minutes=9)  # a failed run is tried again at the next tick wit
 LEASE = timedelta(minutes=10)  # renewed by `heartbeat`; a run that says nothing for so long is dead
 
 
-def start(db: Database, key: SlotKey, *, owner: str, now: datetime) -> bool:
+def start(db: Database, key: SlotKey, *, owner: str, now: datetime, ends_dead: bool = False) -> bool:
     """True when this worker is to run the slot: nobody has begun it, who began it died (lease over), or a step of it
-    failed a while ago. Steps find again what they have not done, so a second run repeats nothing."""
+    failed a while ago. Steps find again what they have not done, so a second run repeats nothing.
+
+    `ends_dead`: earlier runs of the job that nobody reports as missed and whose worker died are over as `failed`: the
+    lease is longer than such a job's window, so they would stand as `running` for ever."""
     try:
         with db.begin() as tx:
             tx.execute(
@@ -45,6 +48,10 @@ def start(db: Database, key: SlotKey, *, owner: str, now: datetime) -> bool:
                     started_at=now,
                 )
             )
+            if ends_dead:
+                earlier = (slots.c.client == key.client, slots.c.job == key.job, slots.c.slot < key.slot)
+                died = (slots.c.state == "running", slots.c.lease_until <= now)
+                tx.execute(update(slots).where(*earlier, *died).values(state="failed", ended_at=now))
         return True
     except IntegrityError:
         with db.begin() as tx:
@@ -165,6 +172,17 @@ def without_row(
     return [
         one for one in among if (job := key(one)[0]) in first and key(one)[1] >= first[job] and key(one) not in known
     ]
+
+
+def states(db: Database, *, job: str, slot: datetime, clients: Sequence[str]) -> dict[str, str]:
+    """How the slot stands by client; those nobody has begun are left out."""
+    with db.read() as tx:
+        rows = tx.execute(
+            select(slots.c.client, slots.c.state).where(
+                slots.c.client.in_(clients), slots.c.job == job, slots.c.slot == slot
+            )
+        )
+        return {str(client): str(state) for client, state in rows}
 
 
 def latest(db: Database, *, client: str, limit: int = 20) -> list[SlotRow]:
