@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
-from contextlib import suppress
+from functools import partial
 
-from worker.day import JOBS, Due, Job
+from worker.day import JOBS, REPORTED_WHEN_MISSED, Due, Job
 from worker.settings import ClientFile
 from worker.store import slots
-from worker.store.database import Database
-from worker.support.clock import Clock, Stopwatch
+from worker.support.beating import BEAT_SECONDS, kept
+from worker.support.clock import Stopwatch
 from worker.support.log import bound, get_logger
 from worker.support.summary import Summary
 from worker.wiring import House, build_erp, steps_of
-
-HEARTBEAT_SECONDS = 60.0
 
 
 def owner_name() -> str:
@@ -57,7 +54,7 @@ async def run_now(house: House, client: ClientFile, job_name: str) -> Summary:
 
 
 async def run_slot(
-    house: House, client: ClientFile, due: Due, *, owner: str, beat_seconds: float = HEARTBEAT_SECONDS
+    house: House, client: ClientFile, due: Due, *, owner: str, beat_seconds: float = BEAT_SECONDS
 ) -> Summary | None:
     """Runs the slot if it is ours to run; None when another worker has it, it has been run, or we were told to stop.
 
@@ -69,18 +66,16 @@ async def run_slot(
     log, now = get_logger(), house.clock.now()
     key = slots.SlotKey(client.name, due.job.name, due.slot)
     with bound(client=client.name, job=due.job.name, slot=due.slot.isoformat()):
-        if not slots.start(house.db, key, owner=owner, now=now):
+        if not slots.start(house.db, key, owner=owner, now=now, ends_dead=due.job.name not in REPORTED_WHEN_MISSED):
             return None
         log.info("run.started", owner=owner)
-        beating = asyncio.create_task(_beat(house.db, house.clock, key, owner, beat_seconds))
+        ours = partial(slots.heartbeat, house.db, key, owner=owner)
         summary, state = Summary(), "failed"
         try:
-            summary = await run_job(house, client, due.job)
+            async with kept(lambda now: ours(now=now), clock=house.clock, beat_seconds=beat_seconds):
+                summary = await run_job(house, client, due.job)
             state = "failed" if summary["failed_steps"] else "done"
         finally:
-            beating.cancel()
-            with suppress(asyncio.CancelledError):
-                await beating
             now = house.clock.now()
             if house.halt.called:
                 slots.give_back(house.db, key, owner=owner, now=now)
@@ -98,16 +93,3 @@ def report_missed(house: House, client: ClientFile, due: Due, *, owner: str) -> 
     with bound(client=client.name, job=due.job.name, slot=due.slot.isoformat()):
         get_logger().error("slot.missed", window_end=(due.slot + due.job.window).isoformat())
     return True
-
-
-async def _beat(db: Database, clock: Clock, key: slots.SlotKey, owner: str, seconds: float) -> None:
-    while True:
-        await asyncio.sleep(seconds)
-        try:
-            ours = slots.heartbeat(db, key, owner=owner, now=clock.now())
-        except Exception as error:  # noqa: BLE001 - the lease lasts several beats; the next may get through
-            get_logger().warning("run.heartbeat_failed", owner=owner, exc_info=error)
-            continue
-        if not ours:
-            get_logger().error("run.lease_lost", owner=owner)
-            return

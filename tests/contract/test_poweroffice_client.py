@@ -15,7 +15,7 @@ import respx
 
 from worker.adapters.poweroffice_go import PowerOfficeGo
 from worker.model.document import Kind
-from worker.model.outcomes import AccessDenied, OutsideError, Refused, SlowDown, TryLater, UnknownOutcome
+from worker.model.outcomes import AccessDenied, OutsideError, Refused, SlowDown, TryLater, Unavailable, UnknownOutcome
 from worker.ports import Erp, FactoringStatus
 from worker.support.http import HttpClient
 
@@ -339,7 +339,7 @@ async def deliver(go: PowerOfficeGo) -> None:
         ([httpx.Response(200, json={"success": False})], Refused), ([httpx.Response(400)], Refused),
         ([httpx.Response(401), httpx.Response(401)], AccessDenied), ([httpx.Response(403)], AccessDenied),
         ([httpx.Response(404)], Refused), ([httpx.Response(429, headers={"Retry-After": "3"})], SlowDown),
-        ([httpx.ConnectError("x")], TryLater), ([httpx.ConnectTimeout("x")], TryLater),
+        ([httpx.ConnectError("x")], Unavailable), ([httpx.ConnectTimeout("x")], Unavailable),
     ],
 )  # fmt: skip
 async def test_a_report_is_sent_once_and_told_truly(

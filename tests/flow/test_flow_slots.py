@@ -185,7 +185,7 @@ async def test_a_heartbeat_that_fails_once_neither_stops_nor_spoils_the_run(hous
     assert summary["confirmed"] == 1
     (run,) = slots.latest(house.house.db, client="nordlys")
     assert (run.job, run.state) == ("intake", "done")
-    assert house.events("run.heartbeat_failed")
+    assert house.events("lease.renewal_failed")
 
 
 class _SlowLookup:

@@ -40,7 +40,9 @@ class ParkedReason(StrEnum):
     ATTEMPTS_EXHAUSTED = "attempts_exhausted"
     SENT_UNKNOWN = "sent_unknown"
     RECEIVER_TURNED_DOWN = "receiver_turned_down"
+    LETTER_RETURNED = "letter_returned"
     POSTBACK_REFUSED = "postback_refused"
+    POSTBACK_EXHAUSTED = "postback_exhausted"
     DOCUMENT_LOST = "document_lost"
     HELD = "held"
     UNEXPECTED = "unexpected"
@@ -49,12 +51,17 @@ class ParkedReason(StrEnum):
 @dataclass(frozen=True, slots=True)
 class ParkedFacts:
     """`owner`: who can mend it (client, factor or engineer). `looked_at_again`: goes on by itself at the next intake
-    when mended; the others wait for `factoring-worker retry`."""
+    when mended; the others wait for `factoring-worker retry`.
+
+    `norwegian`: what the client is asked to do, in its daily report; {debtor} is the customer number, {fields} what is
+    missing or wrong.
+    """
 
     owner: str
     looked_at_again: bool
     meaning: str
     remedy: str
+    norwegian: str = ""
 
 
 _R = ParkedReason
@@ -99,7 +106,11 @@ PARKED: dict[ParkedReason, ParkedFacts] = {
         "factor", True, "list and document disagree on invoice or credit note", "ask the ERP's support"
     ),
     _R.TOTALS_DISAGREE: ParkedFacts(
-        "client", True, "the document's own sums do not add up", "the client credits the invoice and makes it anew"
+        "client",
+        True,
+        "the document's own sums do not add up",
+        "the client credits the invoice and makes it anew",
+        "Summene på fakturaen stemmer ikke. Krediter fakturaen og lag den på nytt.",
     ),
     _R.WRONG_SELLER: ParkedFacts(
         "factor",
@@ -118,24 +129,28 @@ PARKED: dict[ParkedReason, ParkedFacts] = {
         True,
         "an amount is to be paid but no due date is given",
         "the client credits the invoice and makes it anew with a due date",
+        "Forfallsdato mangler. Krediter fakturaen og lag den på nytt med forfallsdato.",
     ),
     _R.CREDITED_INVOICE_UNNAMED: ParkedFacts(
         "client",
         True,
         "a credit note does not say which invoice it credits",
         "the client makes it anew from the invoice it credits",
+        "Kreditnotaen sier ikke hvilken faktura den krediterer. Lag den på nytt fra fakturaen.",
     ),
     _R.CUSTOMER_NOT_FOUND: ParkedFacts(
         "client",
         True,
         "the ERP has no customer card with this customer number",
         "the client restores the customer card",
+        "Kundekort {debtor} finnes ikke. Gjenopprett kundekortet.",
     ),
     _R.MISSING_POSTAL_ADDRESS: ParkedFacts(
         "client",
         True,
         "the customer card lacks address, postal code or city",
         "the client completes the postal address (postadresse) on the customer card",
+        "Kundekort {debtor}: {fields} mangler.",
     ),
     _R.KID_OVERFLOW: ParkedFacts(
         "factor",
@@ -154,6 +169,8 @@ PARKED: dict[ParkedReason, ParkedFacts] = {
         False,
         "a number that is part of the KID holds other signs than digits",
         "the client numbers invoices and customers with digits only, then `retry`",
+        "Fakturanummer eller kundenummer har andre tegn enn siffer og kan ikke stå i KID. Bruk bare siffer, og si "
+        "fra til oss.",
     ),
     _R.KID_TAKEN: ParkedFacts(
         "factor",
@@ -167,6 +184,8 @@ PARKED: dict[ParkedReason, ParkedFacts] = {
         "the client's own account number stands in the invoice's text or an attachment, or an attachment that may hold "
         "it cannot be searched",
         "the client removes the account number, or the locked or broken attachment, and makes the invoice anew",
+        "Deres eget kontonummer står i fakturaens tekst eller i et vedlegg, eller et vedlegg er låst eller ødelagt. "
+        "Fjern det, krediter fakturaen og lag den på nytt.",
     ),
     _R.STAMPING_NOT_PROVEN: ParkedFacts(
         "engineer",
@@ -179,6 +198,8 @@ PARKED: dict[ParkedReason, ParkedFacts] = {
         False,
         "the document's electronic address is not the party's",
         "the client corrects the organisation number on its own or the customer card and makes the invoice anew",
+        "Kundekort {debtor}: organisasjonsnummeret stemmer ikke med den elektroniske adressen på fakturaen. Rett det "
+        "på kundekortet eller i egne firmaopplysninger, krediter fakturaen og lag den på nytt.",
     ),
     _R.PDF_NOT_DRAWABLE: ParkedFacts(
         "factor",
@@ -197,6 +218,7 @@ PARKED: dict[ParkedReason, ParkedFacts] = {
         False,
         "the debtor gets EHF, and the document breaks its rules",
         "the client credits the invoice and makes it anew without the fault named",
+        "Fakturaen følger ikke reglene for EHF: {fields}. Krediter fakturaen og lag den på nytt uten feilen.",
     ),
     _R.RULES_GAVE_UP: ParkedFacts(
         "engineer",
@@ -232,11 +254,23 @@ PARKED: dict[ParkedReason, ParkedFacts] = {
         "read why in `invoice show` and settle it with the debtor; then `resend` on another channel, or `retry`, which "
         "lets it stand as delivered",
     ),
+    _R.LETTER_RETURNED: ParkedFacts(
+        "factor",
+        False,
+        "the letter was posted and came back: the debtor does not have the invoice",
+        "have the client find the right address; then `resend` with it, or `retry`, which lets it stand as delivered",
+    ),
     _R.POSTBACK_REFUSED: ParkedFacts(
         "factor",
         False,
         "the ERP refused the report of the delivery",
         "read the ERP's words in `invoice show`, mend it, then `retry`",
+    ),
+    _R.POSTBACK_EXHAUSTED: ParkedFacts(
+        "factor",
+        False,
+        "the ERP has not taken the report of the delivery, or not said whether it has, after twenty attempts",
+        "read its words in `invoice show`, clear it with the ERP's support, then `retry`",
     ),
     _R.DOCUMENT_LOST: ParkedFacts(
         "engineer",
@@ -274,3 +308,20 @@ class InvoiceWarning(StrEnum):
     EMBEDDED_INVOICE_DROPPED = "embedded_invoice_dropped"
     NOT_VALID_EHF = "not_valid_ehf"
     EHF_DUTY = "ehf_duty"
+
+
+# What the client can mend, in its daily report; {debtor} is the customer number, {number} the invoice's.
+CLIENT_WARNINGS: dict[InvoiceWarning, str] = {
+    InvoiceWarning.MISSING_NAME: "Kundekort {debtor}: navn mangler.",
+    InvoiceWarning.MISSING_FIRST_NAME: "Kundekort {debtor}: fornavn mangler.",
+    InvoiceWarning.MISSING_LAST_NAME: "Kundekort {debtor}: etternavn mangler.",
+    InvoiceWarning.MISSING_ORGANISATION_NUMBER: "Kundekort {debtor}: organisasjonsnummer mangler.",
+    InvoiceWarning.BAD_ORGANISATION_NUMBER: "Kundekort {debtor}: organisasjonsnummeret er feil.",
+    InvoiceWarning.MISSING_PHONE: "Kundekort {debtor}: telefonnummer mangler.",
+    InvoiceWarning.MISSING_EMAIL: "Kundekort {debtor}: e-postadresse mangler.",
+    InvoiceWarning.BAD_EMAIL: "Kundekort {debtor}: e-postadressen kan ikke brukes.",
+    InvoiceWarning.TOO_MANY_EMAILS: "Kundekort {debtor}: mer enn ti e-postadresser, bare de ti første får fakturaen.",
+    InvoiceWarning.ODD_POSTAL_CODE: "Kundekort {debtor}: postnummeret ser feil ut.",
+    InvoiceWarning.DUE_DATE_PASSED: "Faktura {number} var forfalt da den kom til oss. Send fakturaer tidligere.",
+    InvoiceWarning.NOT_VALID_EHF: "Faktura {number} følger ikke reglene for EHF: {fields}.",
+}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from worker.model.document import Kind, pdf_file_name
-from worker.model.outcomes import OutsideError, Refused, TryLater, UnknownOutcome
+from worker.model.outcomes import AccessDenied, OutsideError, Refused, TryLater, Unavailable, UnknownOutcome
 from worker.model.parked import ParkedReason
 from worker.ports import DocumentLost, DocumentStore, Erp, FactoringStatus
 from worker.postback.texts import comment, news
@@ -14,13 +15,15 @@ from worker.store import invoices, postbacks
 from worker.store.database import Database
 from worker.store.isolation import isolated
 from worker.store.rows import InvoiceRow, PostbackRow
+from worker.support.backoff import wait_after, worn_out
+from worker.support.beating import BEAT_SECONDS, kept
 from worker.support.clock import Clock
 from worker.support.halt import Halt
 from worker.support.log import bound, get_logger
 from worker.support.parking import log_parked
 from worker.support.summary import Summary
 
-AGAIN = timedelta(minutes=15)
+NOBODY_SERVED = tuple(f"postback_{error.kind}" for error in (Unavailable, AccessDenied))
 
 
 async def run(
@@ -32,12 +35,17 @@ async def run(
     documents: DocumentStore,
     halt: Halt,
     repeats_only: bool = False,
+    beat_seconds: float = BEAT_SECONDS,
 ) -> Summary:
     """Tells the ERP of every delivery it has not been told of.
 
     `repeats_only`: only what has been tried before and did not get through, so that new deliveries wait for 15:30.
     """
     summary, tried = Summary(), set[int]()
+    recovered = postbacks.recover(db, client=client, now=clock.now())
+    if recovered:
+        get_logger().warning("recovery.postbacks", count=recovered)
+        summary.count("recovered", recovered)
     while not halt.called:
         row = postbacks.claim(db, client=client, now=clock.now(), skip=tried, repeats_only=repeats_only)
         if row is None:
@@ -47,8 +55,16 @@ async def run(
             bound(invoice=row.invoice_id, postback=row.id, attempt=row.attempts),
             isolated(db, row.invoice_id, now=clock.now(), summary=summary),
         ):
-            summary.count(await _Postback(clock, db, erp, documents, row).tell())
+            async with kept(_renewal(db, row), clock=clock, beat_seconds=beat_seconds):
+                outcome = await _Postback(clock, db, erp, documents, row).tell()
+            summary.count(outcome)
+            if outcome in NOBODY_SERVED:
+                break
     return summary
+
+
+def _renewal(db: Database, row: PostbackRow) -> Callable[[datetime], bool]:
+    return lambda now: postbacks.renew(db, row, now=now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +86,14 @@ class _Postback:
                 if await self._is_told(invoice, earlier):
                     return self._write("done", "ask", earlier, started, "already_told")
             except OutsideError as error:
-                return self._write("unknown", "ask", earlier, started, error.kind, error.message, again=True)
+                return self._write("unknown", "ask", earlier, started, error.kind, error.message, again=error)
         text = self._text()
         try:
             await self._call(invoice, text)
         except Refused as error:
             return await self._refused(invoice, text, started, error)
         except TryLater as error:
-            return self._write("ready", "send", text, started, error.kind, error.message, again=True)
+            return self._write("ready", "send", text, started, error.kind, error.message, again=error)
         except UnknownOutcome as error:
             return await self._unknown(invoice, text, started, error)
         except DocumentLost as error:
@@ -85,7 +101,7 @@ class _Postback:
                                park=(ParkedReason.DOCUMENT_LOST, str(error)))  # fmt: skip
         except OSError as error:  # the document store is away, before anything was told
             words = f"document store: {error.strerror or type(error).__name__}"
-            return self._write("ready", "send", text, started, TryLater.kind, words, again=True)
+            return self._write("ready", "send", text, started, TryLater.kind, words, again=TryLater(words))
         return self._write("done", "send", text, started, "told")
 
     def _text(self) -> str:
@@ -125,17 +141,17 @@ class _Postback:
         try:
             if await self._is_told(invoice, text):
                 return self._write("done", "ask", text, started, "already_told", error.message)
-        except OutsideError:
-            return self._write("unknown", "send", text, started, "unknown", error.message, again=True)
-        return self._write("ready", "ask", text, started, "never_arrived", error.message, again=True)
+        except OutsideError as silent:
+            return self._write("unknown", "send", text, started, "unknown", error.message, again=silent)
+        return self._write("ready", "ask", text, started, "never_arrived", error.message, again=error)
 
     async def _refused(self, invoice: InvoiceRow, text: str, started: datetime, error: Refused) -> str:
         """A refusal because it is told already is no refusal."""
         try:
             if await self._is_told(invoice, text):
                 return self._write("done", "ask", text, started, "already_told", error.message)
-        except OutsideError:
-            return self._write("unknown", "send", text, started, "refused", error.message, again=True)
+        except OutsideError as silent:
+            return self._write("unknown", "send", text, started, "refused", error.message, again=silent)
         words = f"{error.message}: {error.answer}" if error.answer else error.message
         return self._write("refused", "send", text, started, "refused", words,
                            park=(ParkedReason.POSTBACK_REFUSED, words[:300]))  # fmt: skip
@@ -149,10 +165,13 @@ class _Postback:
         outcome: str,
         answer: str = "",
         *,
-        again: bool = False,
+        again: OutsideError | None = None,
         park: tuple[ParkedReason, str] | None = None,
     ) -> str:
-        log, now = get_logger(), self.clock.now()
+        """`again`: why it is tried or asked about once more, after a wait; tried too often, it is a person's case."""
+        log, now, tries = get_logger(), self.clock.now(), self.row.attempts
+        if again is not None and worn_out(again, tries=tries):
+            park = (ParkedReason.POSTBACK_EXHAUSTED, f"not through after {tries} attempts: {answer}"[:300])
         postbacks.record(
             self.db,
             self.row,
@@ -163,7 +182,7 @@ class _Postback:
             now=now,
             outcome=outcome,
             answer=answer,
-            due_at=now + AGAIN if again else None,
+            due_at=now + wait_after(again, tries=tries, key=f"postback:{self.row.id}") if again else None,
             park=park[1] if park else None,
             park_reason=park[0] if park else ParkedReason.POSTBACK_REFUSED,
         )

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from worker.model.outcomes import AlreadyPosted, OutsideError, Refused, TryLater, UnknownOutcome
+from worker.model.outcomes import (
+    AccessDenied,
+    AlreadyPosted,
+    OutsideError,
+    Refused,
+    TryLater,
+    Unavailable,
+    UnknownOutcome,
+)
 from worker.model.voucher import AccountKind, Voucher, VoucherAccount
 from worker.ports import PostedVoucher, VoucherBook
 from worker.settlement.making import on_open_date
@@ -14,16 +23,25 @@ from worker.settlement.reversing import reverse
 from worker.store import vouchers
 from worker.store.database import Database
 from worker.store.rows import VoucherRow
+from worker.support.backoff import wait_after, worn_out
+from worker.support.beating import BEAT_SECONDS, kept
 from worker.support.clock import Clock, oslo_date
 from worker.support.halt import Halt
 from worker.support.log import bound, get_logger
 from worker.support.summary import Summary
 
-AGAIN = timedelta(minutes=15)
+NOBODY_SERVED = tuple(f"voucher_{error.kind}" for error in (Unavailable, AccessDenied))
 
 
 async def run(
-    *, clock: Clock, client: str, db: Database, book: VoucherBook, halt: Halt, repeats_only: bool = False
+    *,
+    clock: Clock,
+    client: str,
+    db: Database,
+    book: VoucherBook,
+    halt: Halt,
+    repeats_only: bool = False,
+    beat_seconds: float = BEAT_SECONDS,
 ) -> Summary:
     """Posts every voucher that is due. Nothing is posted while an account the vouchers need is missing or closed: they
     are held back, and looked at again between the slots.
@@ -31,6 +49,10 @@ async def run(
     `repeats_only`: only what has been tried before and did not get through, or was held back.
     """
     log, summary = get_logger(), Summary()
+    recovered = vouchers.recover(db, client=client, now=clock.now())
+    if recovered:
+        log.warning("recovery.vouchers", count=recovered)
+        summary.count("recovered", recovered)
     due, accounts = vouchers.due(db, client=client, now=clock.now(), repeats_only=repeats_only)
     if not due:
         return summary
@@ -58,11 +80,19 @@ async def run(
         if row is None:
             continue  # another worker has it
         with bound(voucher=row.id, attempt=row.attempts):
-            if row.reversal_of is not None:
-                summary.count(await reverse(clock=clock, db=db, book=book, row=row))
-                continue
-            summary.count(await _Posting(clock, db, book, row, lock_date).post())
+            async with kept(_renewal(db, row), clock=clock, beat_seconds=beat_seconds):
+                if row.reversal_of is not None:
+                    outcome = await reverse(clock=clock, db=db, book=book, row=row)
+                else:
+                    outcome = await _Posting(clock, db, book, row, lock_date).post()
+        summary.count(outcome)
+        if outcome in NOBODY_SERVED:
+            break
     return summary
+
+
+def _renewal(db: Database, row: VoucherRow) -> Callable[[datetime], bool]:
+    return lambda now: vouchers.renew(db, row, now=now)
 
 
 async def missing_accounts(book: VoucherBook, wanted: set[VoucherAccount]) -> set[str]:
@@ -91,7 +121,7 @@ class _Posting:
             try:
                 found = await self._find(sent)
             except OutsideError as error:
-                return self._write("unknown", "ask", started, error.kind, error.message, again=True)
+                return self._write("unknown", "ask", started, error.kind, error.message, again=error)
             if found is not None:
                 return await self._same(sent, found, started)
         voucher = self._dated()
@@ -102,10 +132,10 @@ class _Posting:
         except Refused as error:
             words = f"{error.message}: {error.answer}" if error.answer else error.message
             if await self._locked_since(voucher) or await self._closed_since(voucher):
-                return self._write("ready", "send", started, error.kind, words, again=True)
+                return self._write("ready", "send", started, error.kind, words, again=error)
             return self._write("refused", "send", started, error.kind, words)
         except TryLater as error:
-            return self._write("ready", "send", started, error.kind, error.message, again=True)
+            return self._write("ready", "send", started, error.kind, error.message, again=error)
         except UnknownOutcome as error:
             return await self._compare(voucher, started, error)
         await self._close_items(voucher)
@@ -144,10 +174,10 @@ class _Posting:
         try:
             found = await self._find(voucher)
         except OutsideError:
-            return self._write("unknown", "send", started, error.kind, error.message, again=True)
+            return self._write("unknown", "send", started, error.kind, error.message, again=error)
         if found is None:
             state = "refused" if isinstance(error, AlreadyPosted) else "ready"
-            return self._write(state, "ask", started, "never_arrived", error.message, again=True)
+            return self._write(state, "ask", started, "never_arrived", error.message, again=error)
         return await self._same(voucher, found, started)
 
     async def _same(self, voucher: Voucher, found: PostedVoucher, started: datetime) -> str:
@@ -188,9 +218,13 @@ class _Posting:
         answer: str = "",
         *,
         posted: PostedVoucher | None = None,
-        again: bool = False,
+        again: OutsideError | None = None,
     ) -> str:
+        """`again`: why it is tried or asked about once more, after a wait."""
         log, now = get_logger(), self.clock.now()
+        due_at = now + wait_after(again, tries=self.row.attempts, key=f"voucher:{self.row.id}") if again else None
+        if again is not None and state == "ready" and worn_out(again, tries=self.row.attempts):
+            state, answer = "refused", f"given up after {self.row.attempts} attempts: {answer}"
         vouchers.record(
             self.db,
             self.row,
@@ -202,7 +236,7 @@ class _Posting:
             answer=answer,
             erp_id=posted.erp_id if posted else None,
             erp_number=posted.number if posted else None,
-            due_at=now + AGAIN if again else None,
+            due_at=due_at,
         )
         (log.info if state == "posted" else log.warning)("voucher.attempted", kind=self.row.kind, outcome=outcome)
         return f"voucher_{outcome}"

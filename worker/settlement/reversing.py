@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from worker.model.outcomes import OutsideError, Refused, TryLater, UnknownOutcome
 from worker.model.voucher import VoucherKind
@@ -13,10 +13,9 @@ from worker.store import corrections, vouchers
 from worker.store.corrections import Reopened
 from worker.store.database import Database
 from worker.store.rows import VoucherRow
+from worker.support.backoff import wait_after, worn_out
 from worker.support.clock import Clock
 from worker.support.log import bound, get_logger
-
-AGAIN = timedelta(minutes=15)
 
 
 async def reverse(*, clock: Clock, db: Database, book: VoucherBook, row: VoucherRow) -> str:
@@ -51,26 +50,27 @@ class _Reversal:
         except Refused as error:
             return self._write("refused", "ask", started, error.kind, error.message)
         except OutsideError as error:
-            return self._write(unsure, "ask", started, error.kind, error.message, again=True)
+            return self._write(unsure, "ask", started, error.kind, error.message, again=error)
         try:
             await self.book.reverse(kind=VoucherKind(self.original.kind), erp_id=self.original.erp_id or "")
         except Refused as error:
             return await self._after(started, "refused", error, await self._why(error))
         except TryLater as error:
-            return self._write("ready", "send", started, error.kind, error.message, again=True)
+            return self._write("ready", "send", started, error.kind, error.message, again=error)
         except UnknownOutcome as error:
             return await self._after(started, "ready", error, error.message)
         return await self._after(started, "unknown", None, "accepted, and not seen as reversed yet")
 
     async def _after(self, started: datetime, state: str, error: OutsideError | None, words: str) -> str:
         """Sent: done when the ERP shows it as reversed, else `state`. Not able to ask, it is unknown."""
+        why = error or UnknownOutcome(words)
         try:
             if await self._is_reversed():
                 return self._done("ask" if error else "send", started, "already_reversed" if error else "reversed")
         except OutsideError as silent:
-            return self._write("unknown", "send", started, silent.kind, f"{words}; {silent.message}", again=True)
+            return self._write("unknown", "send", started, silent.kind, f"{words}; {silent.message}", again=silent)
         outcome = {"refused": "refused", "ready": "never_arrived"}.get(state, "unknown")
-        return self._write(state, "send", started, outcome, words, again=state != "refused")
+        return self._write(state, "send", started, outcome, words, again=why if state != "refused" else None)
 
     async def _is_reversed(self) -> bool:
         """Raises Refused when another voucher stands there, or none: then only a person can tell."""
@@ -104,8 +104,20 @@ class _Reversal:
         get_logger().info("voucher.attempted", kind=self.row.kind, outcome=outcome)
         return f"voucher_{outcome}"
 
-    def _write(self, state: str, act: str, started: datetime, outcome: str, answer: str, *, again: bool = False) -> str:
+    def _write(
+        self,
+        state: str,
+        act: str,
+        started: datetime,
+        outcome: str,
+        answer: str,
+        *,
+        again: OutsideError | None = None,
+    ) -> str:
         now = self.clock.now()
+        due_at = now + wait_after(again, tries=self.row.attempts, key=f"voucher:{self.row.id}") if again else None
+        if again is not None and state == "ready" and worn_out(again, tries=self.row.attempts):
+            state, answer = "refused", f"given up after {self.row.attempts} attempts: {answer}"
         vouchers.record(
             self.db,
             self.row,
@@ -115,7 +127,7 @@ class _Reversal:
             now=now,
             outcome=outcome,
             answer=answer,
-            due_at=now + AGAIN if again else None,
+            due_at=due_at,
         )
         get_logger().warning("voucher.attempted", kind=self.row.kind, outcome=outcome)
         return f"voucher_{outcome}"

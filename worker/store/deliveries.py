@@ -29,13 +29,13 @@ from worker.store.rows import DeliveryRow
 from worker.store.tables import deliveries, invoices, postbacks
 
 # What the ERP will not hear of is still the debtor's invoice: its deliveries go on.
-_DELIVERED_WHILE_PARKED = ParkedReason.POSTBACK_REFUSED
+DELIVERED_WHILE_PARKED = (ParkedReason.POSTBACK_REFUSED, ParkedReason.POSTBACK_EXHAUSTED)
 
 
 def goes_on() -> ColumnElement[bool]:
     return or_(
         invoices.c.state.not_in([JourneyState.PARKED, JourneyState.WITHDRAWN]),
-        invoices.c.parked_reason == _DELIVERED_WHILE_PARKED,
+        invoices.c.parked_reason.in_(DELIVERED_WHILE_PARKED),
     )
 
 

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import case, or_, select, update
 
 from worker.model.journey import DeliveryState, IllegalTransition, JourneyEvent, JourneyState
 from worker.model.parked import ParkedReason
-from worker.store import moves
+from worker.store import claiming, moves
 from worker.store.attempts import add_attempt
-from worker.store.claiming import claimable, take_oldest
+from worker.store.claiming import claimable, left_behind, take_oldest
 from worker.store.database import Database
 from worker.store.rows import DeliveryRow, PostbackRow
 from worker.store.tables import deliveries, invoices, postbacks
 
 # A postback's states: ready → sending → done | ready (try later) | unknown | refused; unknown → done | ready.
 # `folded`: a later delivery that the first report already told about.
+
+# Where the invoice stands for the ERP. A letter that came back has it wait for a person here; the ERP hears of it now.
+_STANDS = case(
+    (invoices.c.parked_reason == ParkedReason.LETTER_RETURNED, invoices.c.return_state), else_=invoices.c.state
+)
 
 
 def claim(
@@ -46,9 +51,9 @@ def claim(
         .join(invoices, invoices.c.id == postbacks.c.invoice_id)
         .where(
             invoices.c.client == client,
-            invoices.c.state.in_([JourneyState.DELIVERED, JourneyState.POSTED_BACK]),
+            _STANDS.in_([JourneyState.DELIVERED, JourneyState.POSTED_BACK]),
             claimable(postbacks, now=now, skip=skip),
-            or_(postbacks.c.delivery_id.is_not(None), invoices.c.state == JourneyState.POSTED_BACK),
+            or_(postbacks.c.delivery_id.is_not(None), _STANDS == JourneyState.POSTED_BACK),
             ~waits,
             *([postbacks.c.attempts > 0] if repeats_only else []),
         )
@@ -56,6 +61,18 @@ def claim(
     with db.begin() as tx:
         row = take_oldest(tx, postbacks, owed, now=now)
         return PostbackRow.of(row) if row is not None else None
+
+
+def renew(db: Database, postback: PostbackRow, *, now: datetime) -> bool:
+    """The call still runs: the claim lasts on. False when it is no longer ours."""
+    return claiming.renew(db, postbacks, postback.id, fence=postback.fence, now=now)
+
+
+def recover(db: Database, *, client: str, now: datetime) -> int:
+    """Reports a worker died with are unknown: they are asked about before they are repeated. Returns how many."""
+    own = postbacks.c.invoice_id.in_(select(invoices.c.id).where(invoices.c.client == client))
+    with db.begin() as tx:
+        return left_behind(tx, postbacks, own, now=now)
 
 
 def record(
@@ -124,7 +141,7 @@ def record(
                     )
             else:
                 moves.add_event(tx, invoice.id, "erp_status_told", now=now, detail=text)
-        if park is not None:
+        if park is not None and invoice.parked_reason != ParkedReason.LETTER_RETURNED:  # that is still true
             moves.park_invoice(tx, invoice, park_reason, park, now=now)
 
 

@@ -12,6 +12,7 @@ from worker.model.journey import DeliveryEvent, DeliveryState, JourneyEvent, Jou
 from worker.model.parked import ParkedReason
 from worker.store import moves
 from worker.store.database import Database
+from worker.store.deliveries import DELIVERED_WHILE_PARKED
 from worker.store.keys import delivery_key
 from worker.store.rows import DeliveryRow, InvoiceRow
 from worker.store.story import add_event
@@ -19,7 +20,7 @@ from worker.store.tables import decisions, deliveries, invoices
 
 _ON_ITS_WAY = (JourneyState.ROUTED, JourneyState.DELIVERING, JourneyState.DELIVERED, JourneyState.POSTED_BACK)
 # Another delivery is what these wait for. The other reasons stay true whatever is sent.
-_MENDED_BY_IT = (ParkedReason.NO_CHANNEL_LEFT, ParkedReason.ATTEMPTS_EXHAUSTED)
+_MENDED_BY_IT = (ParkedReason.NO_CHANNEL_LEFT, ParkedReason.ATTEMPTS_EXHAUSTED, ParkedReason.LETTER_RETURNED)
 
 
 class CannotResend(RuntimeError):
@@ -78,7 +79,7 @@ def _may_go_out(tx: Connection, invoice: InvoiceRow) -> None:
     if notes:
         raise CannotResend(f"the invoice is credited in full by {', '.join(notes)}: resend the credit note instead")
     parked = invoice.state == JourneyState.PARKED
-    goes_on = invoice.parked_reason in (*_MENDED_BY_IT, ParkedReason.POSTBACK_REFUSED, ParkedReason.SENT_UNKNOWN)
+    goes_on = invoice.parked_reason in (*_MENDED_BY_IT, *DELIVERED_WHILE_PARKED, ParkedReason.SENT_UNKNOWN)
     if parked and not goes_on:
         raise CannotResend(f"the invoice is parked ({invoice.parked_reason}): mend that and `retry` it first")
     if (invoice.return_state if parked else invoice.state) not in _ON_ITS_WAY:

@@ -45,6 +45,15 @@ def retry(db: Database, invoice_id: int, *, arrived: bool | None, new_key: str, 
             .where(postbacks.c.invoice_id == invoice_id, postbacks.c.state == "refused")
             .values(state="ready", due_at=now)
         )
+        tx.execute(  # the patience with the ERP begins anew
+            update(postbacks)
+            .where(
+                postbacks.c.invoice_id == invoice_id,
+                postbacks.c.state.in_(["ready", "unknown"]),
+                postbacks.c.attempts > 0,
+            )
+            .values(attempts=1, due_at=now)
+        )
         return JourneyState(moves.invoice_row(tx, invoice_id).state)
 
 

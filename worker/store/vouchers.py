@@ -11,8 +11,9 @@ from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, upd
 from worker.model.journey import IllegalTransition
 from worker.model.money import Money
 from worker.model.voucher import AccountKind, Voucher, VoucherAccount, VoucherKind, VoucherLine
+from worker.store import claiming
 from worker.store.attempts import add_attempt
-from worker.store.claiming import LEASE, claimable, take_oldest
+from worker.store.claiming import LEASE, claimable, left_behind, take_oldest
 from worker.store.database import Database
 from worker.store.rows import VoucherRow
 from worker.store.settling import slices
@@ -98,6 +99,17 @@ def claim(db: Database, voucher_id: int, *, now: datetime) -> VoucherRow | None:
         due = claimable(vouchers, now=now, skip=())
         row = take_oldest(tx, vouchers, select(vouchers).where(vouchers.c.id == voucher_id, due), now=now)
         return VoucherRow.of(row) if row is not None else None
+
+
+def renew(db: Database, row: VoucherRow, *, now: datetime) -> bool:
+    """The call still runs: the claim lasts on. False when it is no longer ours."""
+    return claiming.renew(db, vouchers, row.id, fence=row.fence, now=now)
+
+
+def recover(db: Database, *, client: str, now: datetime) -> int:
+    """Vouchers a worker died with are unknown: they are asked about before they are posted. Returns how many."""
+    with db.begin() as tx:
+        return left_behind(tx, vouchers, vouchers.c.client == client, now=now)
 
 
 def hold(db: Database, *, client: str, why: str, now: datetime, repeats_only: bool = False) -> None:
@@ -235,7 +247,7 @@ def ready_again(db: Database, voucher_id: int, *, now: datetime) -> bool:
             tx.execute(
                 update(vouchers)
                 .where(vouchers.c.id == voucher_id, vouchers.c.state == "refused")
-                .values(state="ready", due_at=now, lease_until=None)
+                .values(state="ready", due_at=now, attempts=1, lease_until=None)  # the patience begins anew
             ).rowcount
             == 1
         )

@@ -10,7 +10,7 @@ import pytest
 
 from worker.adapters.poweroffice_go import translate, wire
 from worker.model.document import Kind
-from worker.model.outcomes import AccessDenied, OutsideError, Refused, SlowDown, TryLater, UnknownOutcome
+from worker.model.outcomes import AccessDenied, OutsideError, Refused, SlowDown, TryLater, Unavailable, UnknownOutcome
 from worker.ports import FactoringStatus
 from worker.support.http import AnswerLost, AnswerTooLarge, HttpResponse, NotSent
 
@@ -292,7 +292,7 @@ def test_refused_keys_tell_the_operator_what_to_check() -> None:
 @pytest.mark.parametrize(
     ("trouble", "reading", "changing"),
     [
-        (NotSent("x"), TryLater, TryLater),
+        (NotSent("x"), Unavailable, Unavailable),
         (AnswerLost("x"), TryLater, UnknownOutcome),
         (AnswerTooLarge("x"), Refused, UnknownOutcome),
     ],

@@ -7,7 +7,15 @@ from typing import Any, Final
 from worker.adapters.poweroffice_go import wire
 from worker.adapters.poweroffice_go.wire import Envelope, Row
 from worker.model.document import Kind
-from worker.model.outcomes import AccessDenied, OutsideError, Refused, SlowDown, TryLater, UnknownOutcome
+from worker.model.outcomes import (
+    AccessDenied,
+    OutsideError,
+    Refused,
+    SlowDown,
+    TryLater,
+    Unavailable,
+    UnknownOutcome,
+)
 from worker.model.party import DebtorCard, PostalAddress
 from worker.ports import ErpIdentity, ErpInvoice, FactoringStatus
 from worker.support.http import AnswerTooLarge, HttpResponse, HttpTrouble, NotSent
@@ -215,7 +223,7 @@ def oauth_error(response: HttpResponse) -> str:
 def trouble(error: HttpTrouble, *, what: str, changes: bool) -> OutsideError:
     """The outcome when no answer came."""
     if isinstance(error, NotSent):
-        return TryLater(f"{what}: no connection ({error.reason})")
+        return Unavailable(f"{what}: no connection ({error.reason})")
     if changes:
         return UnknownOutcome(f"{what}: no answer ({error.reason})")
     if isinstance(error, AnswerTooLarge):

@@ -8,7 +8,15 @@ from typing import Final
 
 from worker.adapters.poweroffice_go_v2 import wire
 from worker.model.money import Money
-from worker.model.outcomes import AccessDenied, OutsideError, Refused, SlowDown, TryLater, UnknownOutcome
+from worker.model.outcomes import (
+    AccessDenied,
+    OutsideError,
+    Refused,
+    SlowDown,
+    TryLater,
+    Unavailable,
+    UnknownOutcome,
+)
 from worker.model.voucher import Voucher, VoucherAccount, VoucherKind
 from worker.ports import LedgerAccount, OpenItem, PostedVoucher
 from worker.support.bearer import Token
@@ -100,7 +108,7 @@ def not_done(response: HttpResponse, *, what: str, changes: bool) -> OutsideErro
 def trouble(error: HttpTrouble, *, what: str, changes: bool) -> OutsideError:
     """The outcome when no answer came."""
     if isinstance(error, NotSent):
-        return TryLater(f"{what}: no connection ({error.reason})")
+        return Unavailable(f"{what}: no connection ({error.reason})")
     if changes:
         return UnknownOutcome(f"{what}: no answer ({error.reason})")
     if isinstance(error, AnswerTooLarge):
