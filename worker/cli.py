@@ -31,6 +31,8 @@ from worker.cli_common import (
 from worker.cli_corrections import settlement_app
 from worker.cli_documents import documents_app
 from worker.cli_evidence import evidence
+from worker.cli_health import health
+from worker.cli_receipts import receipts_app
 from worker.cli_resend import resend
 from worker.cli_worklist import hold, release, withdraw
 from worker.day import JOBS
@@ -70,6 +72,7 @@ invoice_app = typer.Typer(help="One invoice.", no_args_is_help=True, rich_markup
 app.add_typer(invoice_app, name="invoice")
 app.add_typer(settlement_app, name="settlement")
 app.add_typer(bounces_app, name="bounces")
+app.add_typer(receipts_app, name="receipts")
 app.add_typer(client_app, name="client")
 app.add_typer(audit_app, name="audit")
 app.add_typer(documents_app, name="documents")

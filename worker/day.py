@@ -36,13 +36,13 @@ TIMETABLE: tuple[Job, ...] = (
         "fallback",
         (time(8, 0), time(10, 30)),
         timedelta(hours=2, minutes=30),
-        ("follow_up", "bounces", "fallback", "delivery", "codes"),
+        ("receipts", "follow_up", "bounces", "fallback", "delivery", "codes"),
     ),
     Job(
         "postback",
         (time(15, 30),),
         timedelta(hours=4),
-        ("follow_up", "postback"),
+        ("receipts", "follow_up", "postback"),
     ),
     # After the first report of the day, which the ERP must have before it takes a later status.
     Job(
@@ -67,6 +67,7 @@ TIMETABLE: tuple[Job, ...] = (
         _every(10, time(8, 10), time(17, 0)),
         timedelta(minutes=9),
         (
+            "receipts",
             "follow_up",
             "bounces",
             "fallback_refused",
@@ -81,9 +82,9 @@ TIMETABLE: tuple[Job, ...] = (
 # Always, day and night: a debtor who has asked for a new code waits for it in front of the screen.
 CODES_EVERY = timedelta(seconds=15)
 JOBS: dict[str, Job] = {job.name: job for job in TIMETABLE}
-# What goes on for a paused client: what was sent is asked about, bounces are read, and a debtor with a link gets
-# the code asked for. Nothing new is fetched, sent, told or posted.
-PAUSED_STEPS = ("follow_up", "bounces", "codes")
+# What goes on for a paused client: what was sent is asked about, receipts and bounces are read, and a debtor with a
+# link gets the code asked for. Nothing new is fetched, sent, told or posted.
+PAUSED_STEPS = ("receipts", "follow_up", "bounces", "codes")
 REPORTED_WHEN_MISSED = ("intake", "fallback", "postback", "settlement")
 
 

@@ -6,6 +6,18 @@ from worker.delivery.bounces import run as run_bounces
 from worker.delivery.codes import run as run_codes
 from worker.delivery.follow_up import run as run_follow_up
 from worker.delivery.outbound import DeliveryConfig
+from worker.delivery.receipts import returned_text
+from worker.delivery.receipts import run as run_receipts
 from worker.delivery.send import run
 
-__all__ = ["BounceConfig", "Carriers", "DeliveryConfig", "run", "run_bounces", "run_codes", "run_follow_up"]
+__all__ = [
+    "BounceConfig",
+    "Carriers",
+    "DeliveryConfig",
+    "returned_text",
+    "run",
+    "run_bounces",
+    "run_codes",
+    "run_follow_up",
+    "run_receipts",
+]

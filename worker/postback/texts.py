@@ -17,13 +17,14 @@ _HOW = {
 _RECEIVED = {
     Channel.EHF: "Levert til mottakers aksesspunkt.",
     Channel.EFAKTURA: "Levert til mottakers nettbank.",
+    Channel.LETTER: "Levert til Posten.",
 }
 _REFUSED = {
     Channel.EHF: "EHF-en ble avvist.",
     Channel.EFAKTURA: "eFakturaen ble avvist.",
     Channel.EMAIL_LINK: "E-posten kom i retur.",
     Channel.EMAIL_PDF: "E-posten kom i retur.",
-    Channel.LETTER: "Brevet kom i retur.",
+    Channel.LETTER: "Brevet ble avvist av trykkeriet.",
 }
 
 

@@ -193,6 +193,24 @@ class BounceRow(_FromRow):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiptRow(_FromRow):
+    """One thing the print house has said, or a file nobody can read."""
+
+    id: int
+    fingerprint: str
+    status: str
+    outcome: str
+    reason: str
+    delivery_id: int | None
+    job: str
+    detail: str
+    file: str
+    said_at: datetime | None
+    noted_at: datetime
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ItemRow(_FromRow):
     """One payment or event of the settlement."""
 

@@ -31,6 +31,7 @@ from worker.wiring.counterparties import (
     build_rules,
 )
 from worker.wiring.mail import BounceBox, build_bounce_box
+from worker.wiring.letters import ReceiptDesk
 
 POWEROFFICE_REQUESTS_PER_SECOND = 50  # per application key, all clients together (vendor's limit)
 POWEROFFICE_V2_REQUESTS_PER_SECOND = 10  # per subscription key, likewise
@@ -52,6 +53,7 @@ class House:
     consumers: ConsumerChannel | None
     print_house: PrintHouse
     fetcher: Fetcher | None
+    receipt_desk: ReceiptDesk
     mail_server: SmtpServer
     bounce_box: BounceBox | None
     pacer: FairPacer
@@ -104,6 +106,7 @@ def build_house(settings: WorkerSettings, clock: Clock) -> House:
         print_house=print_house,
         fetcher=fetcher,
         mail_server=build_mail_server(settings),
+        receipt_desk=ReceiptDesk(print_house, db, halt),
         bounce_box=build_bounce_box(settings, db, halt),
         pacer=FairPacer(
             POWEROFFICE_REQUESTS_PER_SECOND,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 
 from worker import delivery
 from worker.adapters.mailbox import ImapServer
@@ -14,9 +12,7 @@ from worker.store.database import Database
 from worker.support.clock import Clock
 from worker.support.halt import Halt
 from worker.support.summary import Summary
-
-# All clients' jobs of a slot share one look into the mailbox; the next slot is ten minutes later.
-LOOK_AGAIN = timedelta(minutes=4)
+from worker.wiring.looking import SharedLook
 
 
 @dataclass(slots=True)
@@ -27,19 +23,16 @@ class BounceBox:
     config: delivery.BounceConfig
     db: Database
     halt: Halt
-    _looked_at: datetime | None = None
-    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _shared: SharedLook = field(default_factory=SharedLook)
 
     async def look(self, clock: Clock) -> Summary:
         """Reads what waits; nothing when somebody of this house did a moment ago."""
-        async with self._lock:
-            now = clock.now()
-            if self._looked_at is not None and timedelta(0) <= now - self._looked_at < LOOK_AGAIN:
-                return Summary()
-            self._looked_at = now
-            return await delivery.run_bounces(
+        return await self._shared.look(
+            clock,
+            lambda: delivery.run_bounces(
                 clock=clock, config=self.config, db=self.db, mailbox=self.mailbox, halt=self.halt
-            )
+            ),
+        )
 
 
 def build_bounce_box(settings: WorkerSettings, db: Database, halt: Halt) -> BounceBox | None:

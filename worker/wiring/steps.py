@@ -66,6 +66,7 @@ def steps_of(house: House, client: ClientFile, erp: Erp) -> dict[str, Step]:
         ),
         "bounces": lambda: _bounces(house),
         "codes": code_step(house, client),
+        "receipts": lambda: house.receipt_desk.look(clock),
         "fallback": lambda: routing.run_fallback(now=clock.now(), client=name, rules=rules, db=db),
         "fallback_refused": lambda: routing.run_fallback(
             now=clock.now(), client=name, rules=rules, db=db, refused_only=True
