@@ -232,6 +232,7 @@ def retry(
 
 
 app.command()(resend)
+app.command()(health)
 app.command()(hold)
 app.command()(release)
 app.command()(withdraw)

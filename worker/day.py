@@ -130,6 +130,22 @@ def due_today(now: datetime) -> list[Due]:
 LOOK_BACK = 10  # days: longer than any Norwegian run of closed days
 
 
+def last_due(now: datetime) -> dict[str, datetime]:
+    """Each job's latest slot, today or before, by the job's name."""
+    days = [oslo_date(now) - timedelta(days=back) for back in range(LOOK_BACK + 1)]
+    passed = {job.name: [slot for day in days for slot in slots_of(job, day) if slot <= now] for job in TIMETABLE}
+    return {name: max(those) for name, those in passed.items() if those}
+
+
+def at_rest(now: datetime) -> dict[str, datetime]:
+    """On a Monday to Friday on which banks are closed: each job's latest time of today, had it been a bank day."""
+    today = oslo_date(now)
+    if is_bank_day(today) or today.weekday() >= 5:
+        return {}
+    passed = {job.name: [at for planned in job.times if (at := oslo(today, planned)) <= now] for job in TIMETABLE}
+    return {name: max(those) for name, those in passed.items() if those}
+
+
 def due_before_today(now: datetime) -> list[Due]:
     """Every reported slot of the days before today, oldest first: what nobody ran then is not caught up, only told."""
     today = oslo_date(now)

@@ -9,6 +9,7 @@ from functools import partial
 from worker.day import JOBS, REPORTED_WHEN_MISSED, Due, Job
 from worker.settings import ClientFile
 from worker.store import slots
+from worker.support import metrics
 from worker.support.beating import BEAT_SECONDS, kept
 from worker.support.clock import Stopwatch
 from worker.support.log import bound, get_logger
@@ -42,7 +43,10 @@ async def run_job(house: House, client: ClientFile, job: Job) -> Summary:
     finally:
         await erp.aclose()
     level = log.warning if total.troubled or total["failed_steps"] else log.info
-    level("run.done", counts=dict(sorted(total.items())), duration_ms=watch.milliseconds)
+    took = watch.milliseconds
+    level("run.done", counts=dict(sorted(total.items())), duration_ms=took)
+    outcome = "failed" if total["failed_steps"] else "troubled" if total.troubled else "done"
+    metrics.ran(job=job.name, outcome=outcome, seconds=took / 1000)
     return total
 
 

@@ -9,21 +9,30 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from datetime import date, datetime, time, timedelta
 
 import uvicorn
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
 
-from worker.day import CODES_EVERY, REPORTED_WHEN_MISSED, TIMETABLE, Due, due_before_today, due_today, while_paused
-from worker.portal import create_app
+from worker.day import (
+    CODES_EVERY,
+    REPORTED_WHEN_MISSED,
+    TIMETABLE,
+    Due,
+    at_rest,
+    due_before_today,
+    due_today,
+    while_paused,
+)
+from worker.ops import Clients, Pings, Vitals, build_pings
 from worker.runs import owner_name, report_missed, run_slot
+from worker.serving import listen, ops_server, portal_server, readiness_of
 from worker.settings import ClientFile, SettingsError, WorkerSettings, load_clients
 from worker.store import codes, pauses, slots
 from worker.store.database import DatabaseUnusable
-from worker.store.links import StoreLinkBook
 from worker.store.one_host import BEAT, OneHost
 from worker.support.clock import OSLO, Clock, SystemClock, is_bank_day, oslo_date
 from worker.support.log import bound, get_logger
@@ -124,40 +133,16 @@ async def tick(house: House, clients: list[ClientFile], *, owner: str) -> list[S
     return summaries
 
 
-def portal_server(house: House, *, host: str, port: int) -> uvicorn.Server:
-    """The portal as a server to be awaited; it leaves signals to the worker."""
-    settings = house.settings
-    app = create_app(
-        links=StoreLinkBook(house.db, tries=settings.code_tries),
-        documents=house.documents,
-        factor_name=settings.factor_name,
-        public_url=settings.portal_url,
-        server_key=settings.portal_key.get_secret_value().encode(),
-        clock=house.clock,
-        contact=settings.factor_contact,
+def clients_of(house: House) -> Clients:
+    """The clients by name as they stand now. Raises SettingsError."""
+    good, bad = load_all_clients(house.settings)
+    paused = pauses.paused(house.db)
+    names = [client.name for client in good]
+    return Clients(
+        running=[name for name in names if name not in paused],
+        paused=[name for name in names if name in paused],
+        broken=[error.file.removesuffix(".env") for error in bad],
     )
-    return _Server(
-        uvicorn.Config(
-            app,
-            host=host,
-            port=port,
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            lifespan="off",
-            ws="none",
-            proxy_headers=bool(settings.portal_trusted_proxies),
-            forwarded_allow_ips=settings.portal_trusted_proxies or None,
-            timeout_graceful_shutdown=5,
-        )
-    )
-
-
-class _Server(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Generator[None]:
-        """None: the worker ends the portal itself, after the work in hand."""
-        yield
 
 
 async def run_service(
@@ -168,15 +153,19 @@ async def run_service(
     SIGHUP: the files are read at once, and what is due is run. `again` reads worker.env anew; its changes count from
     the next start only, and are told.
 
-    The portal's port is taken before anything else: a second worker on it, or a wrong address, begins no work at all.
+    The ports are taken before anything else: a second worker on one, or a wrong address, begins no work at all.
     """
-    host, port = settings.portal_host, settings.portal_port
-    try:
-        door = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        get_logger().error("portal.cannot_listen", host=host, port=port, message=error.strerror or "")
-        return 1
-    with door:
+    wanted = [(settings.portal_host, settings.portal_port)]
+    if settings.ops_port:
+        wanted.append((settings.ops_host, settings.ops_port))
+    with ExitStack() as exits:
+        doors: list[socket.socket] = []
+        for host, port in wanted:
+            try:
+                doors.append(exits.enter_context(listen(host, port)))
+            except OSError as error:
+                get_logger().error("portal.cannot_listen", host=host, port=port, message=error.strerror or "")
+                return 1
         house = build_house(settings, clock or SystemClock())
         host = OneHost(house.db.file)
         try:
@@ -186,7 +175,7 @@ async def run_service(
             await house.aclose()
             return 1
         try:
-            return await _run(settings, house, host, door, again)
+            return await _run(settings, house, host, doors, again)
         finally:
             host.release(SystemClock().now())
 
@@ -195,33 +184,32 @@ async def _run(
     settings: WorkerSettings,
     house: House,
     host: OneHost,
-    door: socket.socket,
+    doors: Sequence[socket.socket],
     again: Callable[[], WorkerSettings] | None,
 ) -> int:
     log = get_logger()
     owner, stop, wake, hup = owner_name(), asyncio.Event(), asyncio.Event(), asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _ring, stop, wake)
-    loop.add_signal_handler(signal.SIGHUP, _ring, hup, wake)
-    server = portal_server(house, host=settings.portal_host, port=settings.portal_port)
-    serving = asyncio.create_task(server.serve(sockets=[door]))
+    _hear_signals(stop, hup, wake)
+    vitals, pings = Vitals(), build_pings(settings.ping_url.get_secret_value())
+    servers = _servers(house, vitals, owner)
+    serving = [asyncio.create_task(server.serve(sockets=[door])) for server, door in zip(servers, doors, strict=True)]
     scheduler = _clock(wake)
     scheduler.start()
     wake.set()  # what came due while we were down
     log.info("rules.used", message=house.rules.describe())
-    log.info("worker.started", owner=owner, environment=settings.environment, port=door.getsockname()[1])
+    log.info("worker.started", owner=owner, environment=settings.environment, port=doors[0].getsockname()[1])
     checking = asyncio.create_task(_check_accounts(house, settings))
-    working = asyncio.create_task(_work(house, settings, wake, stop, owner, hup, again))
+    working = asyncio.create_task(_work(house, settings, wake, stop, owner, hup, again, pings))
     mailing = asyncio.create_task(_codes(house, settings, stop))
     holding = asyncio.create_task(_hold(host))
+    vitals.watch({"timetable": working, "codes": mailing, "hold": holding})
     stopping = asyncio.create_task(stop.wait())
     code = 0
     try:
-        await asyncio.wait({serving, working, holding, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({*serving, working, holding, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if not stop.is_set():
             code = 1  # whichever it was, it has not been told to end
-            log.error("worker.failed", exc_info=_failure(working) or _failure(holding) or _failure(serving))
+            log.error("worker.failed", exc_info=next(filter(None, map(_failure, (working, holding, *serving))), None))
             _ring(stop, wake)
         house.halt.call()
         log.info("worker.stopping", seconds=DRAIN_SECONDS)
@@ -243,11 +231,26 @@ async def _run(
         stopping.cancel()
         checking.cancel()
         await asyncio.wait({checking})
-        server.should_exit = True
-        await asyncio.wait({serving})
+        if pings is not None:
+            await pings.aclose()
+        for server in servers:
+            server.should_exit = True
+        await asyncio.wait(serving)
         await house.aclose()
     log.info("worker.stopped")
     return code
+
+
+def _servers(house: House, vitals: Vitals, owner: str) -> list[uvicorn.Server]:
+    """The portal, and the operations' door when there is to be one."""
+    settings = house.settings
+    readiness = readiness_of(house, clients=lambda: clients_of(house), owner=owner)
+    portal = portal_server(
+        house, host=settings.portal_host, port=settings.portal_port, vitals=vitals, readiness=readiness
+    )
+    if not settings.ops_port:
+        return [portal]
+    return [portal, ops_server(house, vitals=vitals, readiness=readiness, clients=lambda: clients_of(house))]
 
 
 async def _check_accounts(house: House, settings: WorkerSettings) -> None:
@@ -265,6 +268,13 @@ async def _hold(host: OneHost) -> None:
 
 def _failure(task: asyncio.Task[None]) -> BaseException | None:
     return task.exception() if task.done() and not task.cancelled() else None
+
+
+def _hear_signals(stop: asyncio.Event, hup: asyncio.Event, wake: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _ring, stop, wake)
+    loop.add_signal_handler(signal.SIGHUP, _ring, hup, wake)
 
 
 def _ring(what: asyncio.Event, wake: asyncio.Event) -> None:
@@ -346,6 +356,7 @@ async def _work(
     owner: str,
     hup: asyncio.Event,
     again: Callable[[], WorkerSettings] | None,
+    pings: Pings | None,
 ) -> None:
     """Waits to be woken, then does what is due, until told to stop. The clients' files are read anew each time."""
     log, closed = get_logger(), None
@@ -362,9 +373,24 @@ async def _work(
             if closed != oslo_date(now):
                 log.info("day.closed", now=now.isoformat())
             closed = oslo_date(now)
+            if pings is not None:
+                pings.rest(at_rest(now))
             continue
         if not any(due.in_time for due in due_today(now)):
             log.info("day.nothing_due", now=now.isoformat())
         clients, bad = await asyncio.to_thread(load_all_clients, settings)
         log_broken(bad)
         await tick(house, clients, owner=owner)
+        if pings is not None:
+            await _sign(house, pings, clients, now, broken=bool(bad))
+
+
+async def _sign(house: House, pings: Pings, clients: list[ClientFile], now: datetime, *, broken: bool) -> None:
+    """Signs of life for what this tick, or another worker meanwhile, has brought to its end."""
+    try:
+        paused = await asyncio.to_thread(pauses.paused, house.db)
+        names = [client.name for client in clients if client.name not in paused]
+        due = [(one.job.name, one.slot) for one in due_today(now) if one.in_time]
+        pings.look(house.db, due=due, clients=names, broken=broken)
+    except Exception as error:  # noqa: BLE001 - a sign of life must not end a life
+        get_logger().warning("ping.failed", exc_info=error)

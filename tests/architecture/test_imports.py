@@ -28,6 +28,7 @@ OFFENCES = {
     "tenacity": ("support/http.py", "tenacity"),
     "apscheduler": ("day.py", "apscheduler"),
     "structlog": ("delivery/texts.py", "structlog"),
+    "prometheus": ("runs.py", "prometheus_client"),
     "sql": ("cli.py", "sqlalchemy"),
 }
 

@@ -26,7 +26,8 @@ from worker.sandbox.erp import SandboxClient
 from worker.sandbox.records import DeliveryCall, Mail
 from worker.sandbox.server import Sandbox
 from worker.sandbox.world import World
-from worker.service import load_all_clients, log_broken, portal_server, tick
+from worker.service import load_all_clients, log_broken, tick
+from worker.serving import portal_server
 from worker.settings import ClientFile, load_worker
 from worker.store import reading
 from worker.store.database import migrate

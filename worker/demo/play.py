@@ -21,7 +21,8 @@ from worker.demo.stage import DemoError, clear, free_port, read_settings, write_
 from worker.model.journey import JourneyState
 from worker.sandbox.server import Sandbox
 from worker.sandbox.world import World
-from worker.service import portal_server, tick
+from worker.service import tick
+from worker.serving import portal_server
 from worker.settings import ClientFile
 from worker.store.database import migrate
 from worker.support import log

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote, urlsplit
@@ -60,16 +61,26 @@ def create_app(
     server_key: bytes,
     clock: Clock,
     contact: str = "",
+    alive: Callable[[], bool] = lambda: True,
+    ready: Callable[[], Awaitable[bool]] | None = None,
 ) -> Starlette:
     """The portal. `public_url` is what debtors see (scheme decides Secure and HSTS, a path is put before every link).
 
     `contact`: how to reach the factor, shown on every page. Behind a proxy, the server in front must be set to believe
-    its forwarded address, or everybody shares one counter of wrong codes.
+    its forwarded address, or everybody shares one counter of wrong codes. `alive`, `ready`: what `/healthz` and
+    `/readyz` tell the machinery that runs us; yes or no, for these doors are as public as the others.
     """
     parts = urlsplit(public_url)
     root, https = parts.path.rstrip("/"), parts.scheme == "https"
     pages = Pages(factor_name=factor_name, contact=contact, root=root)
     portal = _Portal(links, documents, pages, root, https, server_key, clock)
+
+    async def healthz(_: Request) -> Response:  # on the loop: an answer from a thread would prove nothing of it
+        return _yes_or_no(alive())
+
+    async def readyz(_: Request) -> Response:
+        return _yes_or_no(ready is None or await ready())
+
     app = Starlette(
         routes=[
             Route("/i/{token}", portal.door, methods=["GET"]),
@@ -79,13 +90,18 @@ def create_app(
             Route("/faktura/{page}/faktura.pdf", portal.pdf, methods=["GET"]),
             Route(f"/{STYLE}", lambda _: pages.file(STYLE), methods=["GET"]),
             Route(f"/{SCRIPT}", lambda _: pages.file(SCRIPT), methods=["GET"]),
-            Route("/healthz", lambda _: PlainTextResponse("ok"), methods=["GET"]),
+            Route("/healthz", healthz, methods=["GET"]),
+            Route("/readyz", readyz, methods=["GET"]),
         ],
         middleware=[Middleware(SafeHeaders, https=https, on_error=portal.trouble)],
         exception_handlers={HTTPException: portal.http_error},
     )
     app.router.redirect_slashes = False  # it would build an address from the caller's Host header
     return app
+
+
+def _yes_or_no(yes: bool) -> Response:
+    return PlainTextResponse("ok" if yes else "no", status_code=200 if yes else 503)
 
 
 class _Portal:

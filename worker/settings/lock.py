@@ -26,6 +26,7 @@ def faults(settings: WorkerSettings) -> list[str]:
         "STORECOVE_URL": urlsplit(_storecove(settings)).hostname or "",
         "PORTAL_URL": urlsplit(settings.portal_url).hostname or "",
         "DOCUMENT_STORE_ENDPOINT": urlsplit(settings.document_store_endpoint).hostname or "",
+        "PING_URL": urlsplit(settings.ping_url.get_secret_value()).hostname or "",
         "SMTP_HOST": settings.smtp_host,
         "IMAP_HOST": settings.imap_host,
         "SFTP_HOST": settings.sftp_host if settings.print_house == "sftp" else "",

@@ -186,6 +186,12 @@ def require_head(database: Database) -> None:
     )
 
 
+def require_writable(database: Database) -> None:
+    """Raises DatabaseUnusable unless a transaction that writes is let in: not read-only, not a standby."""
+    with _usable(database), database.begin() as tx:
+        tx.exec_driver_sql("UPDATE budgets SET free_at = free_at WHERE name = ''")
+
+
 def _refuse_newer(current: str | None, config: Config) -> None:
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if current is not None and current not in known:
