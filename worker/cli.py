@@ -32,6 +32,7 @@ from worker.cli_corrections import settlement_app
 from worker.cli_documents import documents_app
 from worker.cli_evidence import evidence
 from worker.cli_receipts import receipts_app
+from worker.cli_health import health
 from worker.cli_resend import resend
 from worker.cli_worklist import hold, release, withdraw
 from worker.day import JOBS
