@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from worker.delivery.lanes import Lanes
 from worker.delivery.marks import OTHER_KEY, sent_before_we_knew
 from worker.delivery.outbound import DeliveryConfig, Parcel, Sent, parcel
 from worker.model.channel import Channel
 from worker.model.ehf import DocumentError
 from worker.model.journey import DeliveryEvent, DeliveryState, IllegalTransition
-from worker.model.outcomes import AccessDenied, Refused, SlowDown, TryLater, Unavailable, UnknownOutcome
+from worker.model.outcomes import AccessDenied, Refused, TryLater, Unavailable, UnknownOutcome
 from worker.model.parked import ParkedReason
 from worker.ports import (
     AccessPoint,
@@ -25,6 +27,8 @@ from worker.ports import (
 from worker.store import deliveries, invoices
 from worker.store.database import Database
 from worker.store.rows import DeliveryRow, InvoiceRow
+from worker.support.backoff import wait_after
+from worker.support.beating import BEAT_SECONDS, kept
 from worker.support.clock import Clock
 from worker.support.halt import Halt
 from worker.support.log import get_logger, place
@@ -50,13 +54,14 @@ _NEXT_CHANNEL_WHEN_GIVEN_UP = (Channel.EFAKTURA, Channel.EMAIL_LINK, Channel.EMA
 @dataclass(frozen=True, slots=True)
 class Carriers:
     """Who carries the channels. `reach`: who can receive EHF now. `consumers`: the eFaktura provider, None when none is
-    configured."""
+    configured. `lanes`: how much goes to each at once, shared by all clients."""
 
     access_point: AccessPoint
     mail_server: MailServer
     print_house: PrintHouse
     reach: DebtorReach
     consumers: ConsumerChannel | None = None
+    lanes: Lanes = field(default_factory=Lanes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,7 @@ class Desk:
     documents: DocumentStore
     carriers: Carriers
     halt: Halt
+    beat_seconds: float = BEAT_SECONDS
 
 
 Call = Callable[[Parcel], Awaitable[Sent]]
@@ -105,7 +111,8 @@ async def conclude(begun: Begun, call: Call) -> str:
     result = begun.result
     delivery, act, started = result.delivery, result.act, result.started
     try:
-        sent = await call(begun.parcel)
+        async with still_ours(result.desk, delivery):
+            sent = await call(begun.parcel)
     except Refused as error:
         return result.write(DeliveryEvent.REFUSED, error.kind, answer=_words(error.message, error.answer))
     except TryLater as error:
@@ -126,6 +133,16 @@ async def conclude(begun: Begun, call: Call) -> str:
     if sent.event is DeliveryEvent.ACCEPTED and delivery.state == DeliveryState.HANDED_OVER:
         return result.write(None, "no_receipt_yet", answer=sent.answer, due_at=_next_question(delivery, started))
     return result.write(sent.event, str(sent.event), reference=sent.vendor_reference, answer=sent.answer)
+
+
+def still_ours(desk: Desk, *claimed: DeliveryRow) -> AbstractAsyncContextManager[None]:
+    """Keeps the claims while their call runs, however long."""
+
+    def renew(now: datetime) -> bool:
+        ours = [deliveries.renew(desk.db, one, now=now) for one in claimed]
+        return any(ours)  # one of a batch may be lost; the others are kept
+
+    return kept(renew, clock=desk.clock, beat_seconds=desk.beat_seconds)
 
 
 def _packed(result: _Result, invoice: InvoiceRow) -> Parcel | str:
@@ -213,13 +230,10 @@ def _later(result: _Result, error: TryLater) -> str:
         back = DeliveryEvent.TRY_LATER if result.act == "send" else None
         return result.write(back, error.kind, answer=answer, due_at=now,
                             park=(ParkedReason.ATTEMPTS_EXHAUSTED, answer[:300]))  # fmt: skip
-    wait = timedelta(minutes=min(5 * 2 ** (min(delivery.attempts, 8) - 1), 120))
-    if error.retry_after is not None:
-        asked = timedelta(seconds=min(error.retry_after, 3600))
-        wait = max(asked, timedelta(seconds=1)) if isinstance(error, SlowDown) else max(wait, asked)
     if result.act == "ask":
         return result.write(None, error.kind, answer=answer, due_at=now + ASK_AGAIN)
-    return result.write(DeliveryEvent.TRY_LATER, error.kind, answer=answer, due_at=now + wait)
+    due_at = now + wait_after(error, tries=delivery.attempts, key=f"delivery:{delivery.id}")
+    return result.write(DeliveryEvent.TRY_LATER, error.kind, answer=answer, due_at=due_at)
 
 
 def _unknown(result: _Result, answer: str, reference: str = "", *, ask: bool = True) -> str:

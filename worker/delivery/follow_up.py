@@ -15,6 +15,7 @@ from worker.store import deliveries
 from worker.store.attempts import last_send
 from worker.store.database import Database
 from worker.store.isolation import isolated
+from worker.support.beating import BEAT_SECONDS
 from worker.support.clock import Clock
 from worker.support.halt import Halt
 from worker.support.log import bound, get_logger
@@ -34,12 +35,13 @@ async def run(
     documents: DocumentStore,
     carriers: Carriers,
     halt: Halt,
+    beat_seconds: float = BEAT_SECONDS,
 ) -> Summary:
     """Recovers what a dead worker left behind, then asks each counterparty about every delivery that is due for it.
 
     Last it listens for what receivers say of EHF that has arrived.
     """
-    desk = Desk(clock, client, config, db, documents, carriers, halt)
+    desk = Desk(clock, client, config, db, documents, carriers, halt, beat_seconds)
     summary = Summary()
     recovered = deliveries.recover(db, client=client, now=clock.now())
     if recovered:
@@ -67,14 +69,15 @@ async def run(
 async def _ask(parcel: Parcel, desk: Desk) -> Sent:
     """The counterparty's word. Raises NeverArrived when it has not got it, UnknownOutcome when it cannot tell."""
     channel = Channel(parcel.delivery.channel)
-    if channel is Channel.EHF:
-        answer = await ehf.ask(parcel, desk.config, desk.carriers.access_point)
-    elif channel is Channel.EFAKTURA:
-        answer = await efaktura.ask(parcel, desk.config, desk.carriers.consumers)
-    elif channel is Channel.LETTER:
-        answer = await letter.ask(parcel, desk.config, desk.carriers.print_house)
-    else:
-        raise UnknownOutcome("a mail server cannot be asked about a message")
+    async with desk.carriers.lanes.of(channel):
+        if channel is Channel.EHF:
+            answer = await ehf.ask(parcel, desk.config, desk.carriers.access_point)
+        elif channel is Channel.EFAKTURA:
+            answer = await efaktura.ask(parcel, desk.config, desk.carriers.consumers)
+        elif channel is Channel.LETTER:
+            answer = await letter.ask(parcel, desk.config, desk.carriers.print_house)
+        else:
+            raise UnknownOutcome("a mail server cannot be asked about a message")
     if answer is None:
         if parcel.delivery.state == DeliveryState.HANDED_OVER:
             raise UnknownOutcome("accepted before, and now not known to the counterparty")

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import asyncio
 
+from worker.model.channel import Channel
+
 SUBMISSIONS = 8  # EHF at the access point; it sends on to the receiver while we wait
 CONSUMER_CALLS = 8  # at the eFaktura provider
 MAIL_CONNECTIONS = 4  # many mail servers let a sender have no more than ten
+CODE_CONNECTIONS = 2  # beside those: somebody waits for a code in front of the screen
 PRINT_CALLS = 2  # they share one SFTP connection
 
 
@@ -17,7 +20,16 @@ class Lanes:
     """One for the process."""
 
     def __init__(self) -> None:
-        self.access_point = asyncio.Semaphore(SUBMISSIONS)
-        self.consumers = asyncio.Semaphore(CONSUMER_CALLS)
-        self.mail = asyncio.Semaphore(MAIL_CONNECTIONS)
-        self.print_house = asyncio.Semaphore(PRINT_CALLS)
+        mail = asyncio.Semaphore(MAIL_CONNECTIONS)
+        self._lanes = {
+            Channel.EHF: asyncio.Semaphore(SUBMISSIONS),
+            Channel.EFAKTURA: asyncio.Semaphore(CONSUMER_CALLS),
+            Channel.EMAIL_LINK: mail,
+            Channel.EMAIL_PDF: mail,
+            Channel.LETTER: asyncio.Semaphore(PRINT_CALLS),
+        }
+        self.codes = asyncio.Semaphore(CODE_CONNECTIONS)
+
+    def of(self, channel: Channel) -> asyncio.Semaphore:
+        """The lane to the counterparty that carries the channel."""
+        return self._lanes[channel]

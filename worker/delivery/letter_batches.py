@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from worker.delivery.attempts import NOBODY_SERVED, Begun, Desk, begin, conclude
+from worker.delivery.attempts import NOBODY_SERVED, Begun, Desk, begin, conclude, still_ours
 from worker.delivery.letter import job_name, print_job
 from worker.delivery.outbound import Parcel, Sent
+from worker.model.channel import Channel
 from worker.model.journey import DeliveryEvent
 from worker.model.outcomes import TryLater
 from worker.ports import BatchHandOver
@@ -21,10 +22,11 @@ async def drain(desk: Desk, *, begin_new: bool) -> Summary:
     """Hands over batches begun before and, with `begin_new`, new ones of all letters that wait in none."""
     summary = Summary()
     while not desk.halt.called:
-        claimed = letter_batches.claim(desk.db, client=desk.client, now=desk.clock.now(), begin=begin_new)
-        if not claimed:
-            break
-        outcomes = await _hand_over(desk, claimed)
+        async with desk.carriers.lanes.of(Channel.LETTER):
+            claimed = letter_batches.claim(desk.db, client=desk.client, now=desk.clock.now(), begin=begin_new)
+            if not claimed:
+                break
+            outcomes = await _hand_over(desk, claimed)
         summary.update(outcomes)
         if any(outcomes[word] for word in NOBODY_SERVED):
             break
@@ -60,7 +62,8 @@ async def _called(desk: Desk, begun: list[Begun]) -> BatchHandOver | Exception:
     """The one call for them all. What goes wrong is everybody's and is told to each attempt."""
     jobs = [print_job(one.parcel, desk.config) for one in begun]
     try:
-        done = await desk.carriers.print_house.hand_over_batch(jobs=jobs)
+        async with still_ours(desk, *(one.result.delivery for one in begun)):
+            done = await desk.carriers.print_house.hand_over_batch(jobs=jobs)
     except Exception as error:  # noqa: BLE001 - raised again in each letter's own attempt, which records it
         return error
     count = len(jobs) - len(done.refused) - len(done.went_without)

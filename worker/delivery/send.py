@@ -15,12 +15,14 @@ from worker.ports import DocumentStore, Mailer
 from worker.store import deliveries
 from worker.store.database import Database
 from worker.store.isolation import isolated
+from worker.support.beating import BEAT_SECONDS
 from worker.support.clock import Clock, oslo_date
 from worker.support.halt import Halt
 from worker.support.log import bound
 from worker.support.summary import Summary
 
-AT_ONCE = 4  # submissions in flight; an access point or eFaktura provider sends on while we wait
+AT_ONCE = 4  # of one client, in flight; an access point or eFaktura provider sends on while we wait
+MAILS_A_CONNECTION = 50  # then another client has its turn
 
 
 async def run(
@@ -32,9 +34,10 @@ async def run(
     documents: DocumentStore,
     carriers: Carriers,
     halt: Halt,
+    beat_seconds: float = BEAT_SECONDS,
 ) -> Summary:
     """Tries every delivery that is due. Returns counts; trouble with one delivery never stops the others."""
-    desk = Desk(clock, client, config, db, documents, carriers, halt)
+    desk = Desk(clock, client, config, db, documents, carriers, halt, beat_seconds)
     summary = Summary()
     summary.update(await _several(desk, Channel.EHF, lambda p: _send_ehf(p, desk)))
     consumers = carriers.consumers
@@ -43,9 +46,8 @@ async def run(
             desk, Channel.EFAKTURA, lambda p: efaktura.send(p, config, consumers, oslo_date(desk.clock.now()))
         )
     )
-    async with carriers.mail_server.session() as mailer:
-        for channel, mail in ((Channel.EMAIL_LINK, email.send_link), (Channel.EMAIL_PDF, email.send_pdf)):
-            summary.update(await _drain(desk, channel, _mailing(mail, desk, mailer)))
+    for channel, mail in ((Channel.EMAIL_LINK, email.send_link), (Channel.EMAIL_PDF, email.send_pdf)):
+        summary.update(await _mails(desk, channel, mail))
     # Batches begun earlier go out as such, whatever is set now.
     summary.update(await letter_batches.drain(desk, begin_new=config.letters_in_batches))
     if not config.letters_in_batches:
@@ -58,9 +60,22 @@ async def _send_ehf(parcel: Parcel, desk: Desk) -> Sent:
     return await ehf.send(parcel, desk.config, desk.carriers.access_point)
 
 
-def _mailing(
-    mail: Callable[[Parcel, DeliveryConfig, Mailer, Database, datetime], Awaitable[Sent]], desk: Desk, mailer: Mailer
-) -> Call:
+Mail = Callable[[Parcel, DeliveryConfig, Mailer, Database, datetime], Awaitable[Sent]]
+
+
+async def _mails(desk: Desk, channel: Channel, mail: Mail) -> Summary:
+    summary, goes_on = Summary(), True
+    while goes_on:
+        async with desk.carriers.lanes.of(channel), desk.carriers.mail_server.session() as mailer:
+            call = _mailing(mail, desk, mailer)
+            for _ in range(MAILS_A_CONNECTION):
+                goes_on = await _one(desk, channel, call, summary)
+                if not goes_on:
+                    break
+    return summary
+
+
+def _mailing(mail: Mail, desk: Desk, mailer: Mailer) -> Call:
     return lambda p: mail(p, desk.config, mailer, desk.db, desk.clock.now())
 
 
@@ -76,17 +91,25 @@ async def _several(desk: Desk, channel: Channel, call: Call) -> Summary:
 
 
 async def _drain(desk: Desk, channel: Channel, call: Call) -> Summary:
-    summary = Summary()
-    while not desk.halt.called:
-        delivery = deliveries.claim_ready(desk.db, client=desk.client, channels=[channel], now=desk.clock.now())
-        if delivery is None:
-            break
-        with (
-            bound(invoice=delivery.invoice_id, delivery=delivery.id, channel=channel, attempt=delivery.attempts),
-            isolated(desk.db, delivery.invoice_id, now=desk.clock.now(), summary=summary),
-        ):
-            outcome = await attempt(desk, delivery, "send", call)
-            summary.count(outcome)
-            if outcome in NOBODY_SERVED:
-                break
+    summary, goes_on = Summary(), True
+    while goes_on:
+        async with desk.carriers.lanes.of(channel):
+            goes_on = await _one(desk, channel, call, summary)
     return summary
+
+
+async def _one(desk: Desk, channel: Channel, call: Call, summary: Summary) -> bool:
+    """Claimed only when its turn at the counterparty has come. False: none is due, or no more are sent in this run."""
+    if desk.halt.called:
+        return False
+    delivery = deliveries.claim_ready(desk.db, client=desk.client, channels=[channel], now=desk.clock.now())
+    if delivery is None:
+        return False
+    outcome = ""
+    with (
+        bound(invoice=delivery.invoice_id, delivery=delivery.id, channel=channel, attempt=delivery.attempts),
+        isolated(desk.db, delivery.invoice_id, now=desk.clock.now(), summary=summary),
+    ):
+        outcome = await attempt(desk, delivery, "send", call)
+        summary.count(outcome)
+    return outcome not in NOBODY_SERVED

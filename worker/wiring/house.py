@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from worker.adapters.mail import SmtpServer
 from worker.adapters.peppol import TIMEOUTS as PEPPOL_TIMEOUTS
+from worker.delivery.lanes import Lanes
 from worker.ports import AccessPoint, ConsumerChannel, DocumentRules, DocumentStore, PrintHouse, ReachLookup
 from worker.settings import WorkerSettings
 from worker.settlement.fetching import FetchConfig, Fetcher
@@ -30,8 +31,8 @@ from worker.wiring.counterparties import (
     build_print_house,
     build_rules,
 )
-from worker.wiring.mail import BounceBox, build_bounce_box
 from worker.wiring.letters import ReceiptDesk
+from worker.wiring.mail import BounceBox, build_bounce_box
 
 POWEROFFICE_REQUESTS_PER_SECOND = 50  # per application key, all clients together (vendor's limit)
 POWEROFFICE_V2_REQUESTS_PER_SECOND = 10  # per subscription key, likewise
@@ -52,8 +53,8 @@ class House:
     lookup: ReachLookup
     consumers: ConsumerChannel | None
     print_house: PrintHouse
-    fetcher: Fetcher | None
     receipt_desk: ReceiptDesk
+    fetcher: Fetcher | None
     mail_server: SmtpServer
     bounce_box: BounceBox | None
     pacer: FairPacer
@@ -61,6 +62,7 @@ class House:
     halt: Halt
     exits: AsyncExitStack
     settling: asyncio.Lock = field(default_factory=asyncio.Lock)
+    lanes: Lanes = field(default_factory=Lanes)
 
     async def aclose(self) -> None:
         await self.exits.aclose()
@@ -104,9 +106,9 @@ def build_house(settings: WorkerSettings, clock: Clock) -> House:
         lookup=build_lookup(settings, smp_http),
         consumers=consumers,
         print_house=print_house,
+        receipt_desk=ReceiptDesk(print_house, db, halt),
         fetcher=fetcher,
         mail_server=build_mail_server(settings),
-        receipt_desk=ReceiptDesk(print_house, db, halt),
         bounce_box=build_bounce_box(settings, db, halt),
         pacer=FairPacer(
             POWEROFFICE_REQUESTS_PER_SECOND,

@@ -26,7 +26,9 @@ def steps_of(house: House, client: ClientFile, erp: Erp) -> dict[str, Step]:
     rules = routing_rules(client)
     sending = _delivery_config(house.settings, client)
     reach = routing.RememberedReach(lookup=house.lookup, db=db, clock=clock)
-    carriers = delivery.Carriers(house.access_point, house.mail_server, house.print_house, reach, house.consumers)
+    carriers = delivery.Carriers(
+        house.access_point, house.mail_server, house.print_house, reach, house.consumers, house.lanes
+    )
     stamper = stamping_config(house.settings, client)
     ledger = FolderFactorLedger(house.settings.ledger_folder)
     return {
@@ -64,9 +66,9 @@ def steps_of(house: House, client: ClientFile, erp: Erp) -> dict[str, Step]:
         "follow_up": lambda: delivery.run_follow_up(
             clock=clock, client=name, config=sending, db=db, documents=documents, carriers=carriers, halt=house.halt
         ),
+        "receipts": lambda: house.receipt_desk.look(clock),
         "bounces": lambda: _bounces(house),
         "codes": code_step(house, client),
-        "receipts": lambda: house.receipt_desk.look(clock),
         "fallback": lambda: routing.run_fallback(now=clock.now(), client=name, rules=rules, db=db),
         "fallback_refused": lambda: routing.run_fallback(
             now=clock.now(), client=name, rules=rules, db=db, refused_only=True
@@ -90,14 +92,19 @@ async def _bounces(house: House) -> Summary:
 def code_step(house: House, client: ClientFile) -> Step:
     """Sends the client's codes that are due; it needs no ERP, so it is also run between the slots."""
     sending = _delivery_config(house.settings, client)
-    return lambda: delivery.run_codes(
-        clock=house.clock,
-        client=client.name,
-        config=sending,
-        db=house.db,
-        mail_server=house.mail_server,
-        halt=house.halt,
-    )
+
+    async def codes() -> Summary:
+        async with house.lanes.codes:
+            return await delivery.run_codes(
+                clock=house.clock,
+                client=client.name,
+                config=sending,
+                db=house.db,
+                mail_server=house.mail_server,
+                halt=house.halt,
+            )
+
+    return codes
 
 
 async def _keep_digest(house: House, client: str) -> Summary:
