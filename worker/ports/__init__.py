@@ -7,6 +7,13 @@ status: the step that calls does.
 
 from worker.ports.bank_files import BankFiles, RemoteFile
 from worker.ports.books import LedgerAccount, OpenItem, PostedVoucher, VoucherBook
+from worker.ports.checking import (
+    Checked,
+    CheckedAccessPoint,
+    CheckedConsumerChannel,
+    CheckedMailServer,
+    CheckedPrintHouse,
+)
 from worker.ports.consumer import Consumer, ConsumerAnswer, ConsumerChannel, ConsumerInvoice
 from worker.ports.erp import Erp, ErpIdentity, ErpInvoice, FactoringStatus
 from worker.ports.letters import BatchHandOver, PrintHouse, PrintJob, ReceiptsFiled
@@ -29,6 +36,11 @@ __all__ = [
     "AccessPoint",
     "BankFiles",
     "BatchHandOver",
+    "Checked",
+    "CheckedAccessPoint",
+    "CheckedConsumerChannel",
+    "CheckedMailServer",
+    "CheckedPrintHouse",
     "Claim",
     "Consumer",
     "ConsumerAnswer",

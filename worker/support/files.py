@@ -132,6 +132,22 @@ def move_aside(path: Path, into: str, *, reason: str = "") -> None:
         target.with_name(f"{target.name}.reason.txt").write_text(reason, encoding="utf-8")
 
 
+def why_not_writable(folder: Path) -> str:
+    """Why nothing can be written into the folder; empty when it can, or when it can be made. Leaves nothing behind."""
+    try:
+        if folder.is_dir():
+            trial = folder / f".doctor-{secrets.token_hex(6)}"
+            write_part(trial, b"", mode=0o600)
+            trial.unlink()
+            return ""
+        above = next(path for path in folder.absolute().parents if path.exists())
+    except OSError as error:
+        return f"cannot be written to ({error.strerror or type(error).__name__})"
+    if folder.exists() or not above.is_dir():
+        return "is not a folder"
+    return "" if os.access(above, os.W_OK | os.X_OK) else "is not there, and cannot be made"
+
+
 def same_json(one: bytes, other: bytes, *, apart_from: str) -> bool:
     """Whether two JSON objects say the same but for the field `apart_from`. What is no JSON is compared as bytes."""
     return _object(one, apart_from) == _object(other, apart_from)

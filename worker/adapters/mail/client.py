@@ -22,7 +22,7 @@ from worker.adapters.mail.translate import (
     verdict,
 )
 from worker.model.outcomes import AccessDenied, Refused, TryLater, Unavailable, UnknownOutcome
-from worker.ports import Mailer, MailReceipt, OutboundMail
+from worker.ports import Checked, Mailer, MailReceipt, OutboundMail
 from worker.support import crashing, metrics
 from worker.support.masking import without_addresses
 
@@ -77,6 +77,17 @@ class SmtpServer:
             yield mailer
         finally:
             await mailer.quit()
+
+    async def check(self) -> Checked:
+        """See ports.CheckedMailServer."""
+        client = await self.connect()
+        try:
+            with suppress(aiosmtplib.SMTPException, OSError):
+                await client.quit()
+        finally:
+            client.close()
+        encrypted = {"none": "without encryption", "starttls": "over STARTTLS", "tls": "over TLS"}[self._security]
+        return Checked(f"{'logged in' if self._user else 'let in without log-in'} {encrypted}")
 
     async def connect(self) -> aiosmtplib.SMTP:
         """A connection, encrypted and logged in as set. Raises TryLater: nothing has been said of any message yet."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from worker.adapters.maventa import wire
 from worker.adapters.maventa.connection import MaventaConnection
-from worker.ports import OutboundDocument, Submission
+from worker.ports import Checked, OutboundDocument, Submission
 
 
 class MaventaAccessPoint:
@@ -15,6 +15,13 @@ class MaventaAccessPoint:
 
     async def aclose(self) -> None:
         await self._connection.aclose()
+
+    async def check(self, *, sender: str, tenant: str) -> Checked:
+        """See ports.CheckedAccessPoint. Which profiles the company has switched on wants another scope than ours."""
+        await self._connection.check(tenant=tenant)
+        return Checked(
+            "the keys open the client's company", unproven="whether sending over Peppol is switched on there"
+        )
 
     async def submit(self, *, document: OutboundDocument) -> Submission:
         """See ports.AccessPoint. A document Maventa already has is answered with what became of it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -82,6 +83,10 @@ class MaventaConnection:
         if found is None and reference:
             raise translate.vanished()
         return found
+
+    async def check(self, *, tenant: str) -> None:
+        """A token for the seller's company, and the look for an invoice that was never sent."""
+        await self.find(tenant=tenant, key=str(uuid.uuid4()), peppol=True)
 
     async def read(self, path: str, judge: Callable[[HttpResponse], T], *, what: str, tenant: str) -> T:
         """A GET as `judge` reads its answer, repeated while they say 429, 5xx or nothing of use."""

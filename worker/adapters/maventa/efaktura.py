@@ -6,7 +6,7 @@ from worker.adapters.maventa import translate, wire
 from worker.adapters.maventa.connection import MaventaConnection
 from worker.model.channel import Reach
 from worker.model.outcomes import OutsideError, Refused
-from worker.ports import Consumer, ConsumerAnswer, ConsumerInvoice, Submission
+from worker.ports import Checked, Consumer, ConsumerAnswer, ConsumerInvoice, Submission
 from worker.support.http import HttpResponse
 
 
@@ -18,6 +18,13 @@ class MaventaConsumerChannel:
 
     async def aclose(self) -> None:
         await self._connection.aclose()
+
+    async def check(self, *, tenant: str) -> Checked:
+        """See ports.CheckedConsumerChannel. The issuer's agreement lies with the bank; Maventa does not tell of it."""
+        await self._connection.check(tenant=tenant)
+        return Checked(
+            "the keys open the client's company", unproven="whether the bank has agreed to the client as issuer"
+        )
 
     async def lookup(self, *, tenant: str, issuer: str, consumer: Consumer) -> ConsumerAnswer:
         """See ports.ConsumerChannel. `issuer` follows from the company and is not sent.

@@ -11,9 +11,9 @@ from typing import TypeVar
 
 from worker.adapters.print_house import handing_over, receipts
 from worker.model.letter import ReceiptFile
-from worker.model.outcomes import Refused, TryLater
+from worker.model.outcomes import AccessDenied, Refused, TryLater
 from worker.model.remote_file import RemoteFile
-from worker.ports import BatchHandOver, PrintJob, ReceiptsFiled
+from worker.ports import BatchHandOver, Checked, PrintJob, ReceiptsFiled
 from worker.support import files
 
 T = TypeVar("T")
@@ -25,6 +25,13 @@ class FolderPrintHouse:
     def __init__(self, folder: Path) -> None:
         self._shelf = _FolderShelf(Path(folder))
         self._receipts = Path(folder) / "receipts"
+
+    async def check(self) -> Checked:
+        """See ports.CheckedPrintHouse."""
+        why = await asyncio.to_thread(files.why_not_writable, self._receipts.parent)
+        if why:
+            raise AccessDenied(f"print house folder: {why}")
+        return Checked("the folder can be written to")
 
     async def hand_over(self, *, job: PrintJob) -> str:
         """Raises Refused when the job cannot be posted or other bytes lie under its name, TryLater when the disk will

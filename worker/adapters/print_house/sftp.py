@@ -14,9 +14,9 @@ from worker.adapters.print_house import handing_over, receipts
 from worker.model.letter import ReceiptFile
 from worker.model.outcomes import OutsideError, Refused, TryLater, UnknownOutcome
 from worker.model.remote_file import RemoteFile
-from worker.ports import BatchHandOver, PrintJob, ReceiptsFiled
+from worker.ports import BatchHandOver, Checked, PrintJob, ReceiptsFiled
 from worker.support import crashing
-from worker.support.sftp import DROPPED, NOT_THERE, SftpDoor
+from worker.support.sftp import DROPPED, NOT_THERE, SftpDoor, words
 from worker.support.sftp_folder import SLOWEST, SftpFolder
 
 
@@ -46,6 +46,25 @@ class SftpPrintHouse:
             timeout=timeout,
         )
         self._receipts = SftpFolder(self._door, self._door.folder / "receipts")
+
+    async def check(self) -> Checked:
+        """See ports.CheckedPrintHouse. A letter is written under another name and renamed, and so is the empty file."""
+        trial, named = (str(self._door.folder / name) for name in (".doctor.part", ".doctor"))
+        async with self._door.session() as sftp, asyncio.timeout(self._door.timeout):
+            async with sftp.open(trial, "wb"):
+                pass
+            try:
+                if await sftp.exists(named):  # left by one before, which could not remove it
+                    await sftp.remove(named)
+                await sftp.rename(trial, named)
+                await sftp.remove(named)
+            except (asyncssh.SFTPPermissionDenied, asyncssh.SFTPFailure, asyncssh.SFTPOpUnsupported) as error:
+                return Checked(
+                    "host key and log-in are right, and files can be written",
+                    mend=f"an empty .doctor file could not be renamed or removed ({words(error)}): letters are renamed "
+                    "when whole, so ask the print house for the right to, and to remove the file",
+                )
+        return Checked("host key and log-in are right; a file was written, renamed and removed")
 
     async def hand_over(self, *, job: PrintJob) -> str:
         """Raises Refused (cannot be posted, other bytes under the name), TryLater (cannot connect, disk full, cut while

@@ -7,7 +7,7 @@ from typing import Final
 
 from worker.adapters.storecove import translate, wire
 from worker.model.outcomes import AccessDenied, Refused, TryLater, UnknownOutcome
-from worker.ports import NoticeShelf, OutboundDocument, Submission
+from worker.ports import Checked, NoticeShelf, OutboundDocument, Submission
 from worker.support.http import HttpClient, HttpResponse, HttpTrouble
 from worker.support.retry import Sleep, with_retry
 
@@ -35,6 +35,14 @@ class Storecove:
 
     async def aclose(self) -> None:
         await self._http.aclose()
+
+    async def check(self, *, sender: str, tenant: str) -> Checked:
+        """See ports.CheckedAccessPoint. The queue of news is left alone."""
+        try:
+            answer = await self._call("GET", wire.legal_entity_path(tenant))
+        except HttpTrouble as error:
+            raise translate.trouble(error, what="legal entity", changes=False) from None
+        return translate.legal_entity(answer, sender=sender)
 
     async def submit(self, *, document: OutboundDocument) -> Submission:
         """See ports.AccessPoint. Sent once, never repeated here."""

@@ -8,7 +8,7 @@ from typing import Final
 from worker.adapters.storecove import wire
 from worker.model.outcomes import AccessDenied, OutsideError, Refused, SlowDown, TryLater, UnknownOutcome
 from worker.model.receiver import Response, Source, response
-from worker.ports import Notice, Submission, SubmissionState
+from worker.ports import Checked, Notice, Submission, SubmissionState
 from worker.support.http import HttpResponse, HttpTrouble, NotSent
 
 _S = SubmissionState
@@ -76,6 +76,24 @@ def _not_processed(answer: HttpResponse, *, key: str) -> Submission:
     if any("legalentit" in fault.source.lower().replace("_", "") for fault in faults):
         raise AccessDenied("submit: not the legal entity's: check ACCESS_POINT_TENANT", answer=said)
     raise Refused("submit: the document was not accepted", answer=said)
+
+
+def legal_entity(answer: HttpResponse, *, sender: str) -> Checked:
+    """Whether the legal entity is the seller (`0192:<nine digits>`); raises the outcome when it is not."""
+    if answer.status == 404:
+        raise AccessDenied("Storecove has no legal entity of this number: check ACCESS_POINT_TENANT")
+    if not 200 <= answer.status < 300:
+        raise not_told(answer, what="legal entity")
+    try:
+        identifiers = wire.read_identifiers(answer.content)
+    except wire.Unreadable:
+        raise TryLater("legal entity: not one in the answer", answer=answer.described()) from None
+    scheme, _, number = sender.partition(":")
+    if (wire.SCHEMES.get(scheme, ""), number) in identifiers:
+        return Checked("the key is taken, and the legal entity is the client's")
+    if not identifiers:
+        return Checked("the key is taken, and there is such a legal entity", unproven="whether it is the client's")
+    raise AccessDenied("the legal entity is another company's: check ACCESS_POINT_TENANT")
 
 
 def from_notices(notices: Sequence[Notice]) -> Submission | None:

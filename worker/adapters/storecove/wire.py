@@ -79,6 +79,19 @@ def evidence_path(reference: str) -> str:
     return f"{SUBMIT}/{quote(reference, safe='')}/evidence/sending"
 
 
+def legal_entity_path(identifier: str) -> str:
+    return f"/legal_entities/{quote(identifier, safe='')}"
+
+
+def read_identifiers(content: bytes) -> list[tuple[str, str]]:
+    """(scheme in Storecove's words, identifier) of a legal entity on the Peppol network. Raises Unreadable."""
+    rows = _object(content).get("peppol_identifiers")
+    if not isinstance(rows, list):
+        raise Unreadable("no list of identifiers")
+    found = [cast("dict[str, Any]", row) for row in cast("list[Any]", rows) if isinstance(row, dict)]
+    return [(_text(row.get("scheme")), _text(row.get("identifier"))) for row in found]
+
+
 def notice_path(identifier: str) -> str:
     return f"{QUEUE}{quote(identifier, safe='')}"
 

@@ -6,8 +6,8 @@ import asyncio
 from pathlib import Path
 
 from worker.adapters.access_point.folder import translate, wire
-from worker.model.outcomes import Refused
-from worker.ports import OutboundDocument, Submission
+from worker.model.outcomes import AccessDenied, Refused
+from worker.ports import Checked, OutboundDocument, Submission
 from worker.support import files
 
 _WRITING, _DONE = b"writing\n", b"handed over\n"
@@ -34,6 +34,13 @@ class FolderAccessPoint:
     async def status(self, *, key: str, reference: str = "", tenant: str = "") -> Submission | None:
         """See ports.AccessPoint."""
         return await asyncio.to_thread(self._status, key)
+
+    async def check(self, *, sender: str, tenant: str) -> Checked:
+        """Whether the folder can be written to. Who fetches from it, it cannot say."""
+        why = await asyncio.to_thread(files.why_not_writable, self._root)
+        if why:
+            raise AccessDenied(f"access point folder: {why}")
+        return Checked("the folder can be written to", unproven="whether somebody sends what is laid there")
 
     def _names(self, key: str) -> wire.Names:
         names = wire.Names.of(self._root, key)

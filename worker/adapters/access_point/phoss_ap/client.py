@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 
 from worker.adapters.access_point.phoss_ap import translate, wire
-from worker.ports import OutboundDocument, Submission
+from worker.ports import Checked, OutboundDocument, Submission
 from worker.support.http import HttpClient, HttpTrouble, Timeouts
 from worker.support.retry import Sleep, with_retry
 
@@ -40,6 +41,13 @@ class PhossAp:
         except HttpTrouble as error:
             raise translate.trouble(error, what="submit", changes=True) from None
         return translate.submitted(response, key=document.key)
+
+    async def check(self, *, sender: str, tenant: str) -> Checked:
+        """Asks for a document that was never sent. phoss-ap keeps no list of senders (2026-07)."""
+        await self.status(key=str(uuid.uuid4()))
+        return Checked(
+            "it answers and takes our token", unproven="whether it may send as the client"
+        )
 
     async def status(self, *, key: str, reference: str = "", tenant: str = "") -> Submission | None:
         """See ports.AccessPoint. Raises TryLater and SlowDown when it cannot be asked."""
