@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.support.database import prepared
 from tests.support.portal import NOW, PortalHouse, Sent
 from tests.support.serving import listening, serving
 from worker.adapters.document_store import FolderDocumentStore
-from worker.store.database import Database, migrate
+from worker.store.database import Database
 from worker.support.clock import TurnedClock
 
 NO_BROWSER = "NO BROWSER: chromium is not on the PATH"
@@ -36,7 +37,7 @@ class Portal:
 def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     folder = tmp_path_factory.mktemp("portal")
     db = Database(f"sqlite:///{folder / 'worker.db'}")
-    migrate(db)
+    prepared(db)
     house = PortalHouse(db, FolderDocumentStore(folder / "documents"), folder / "documents", TurnedClock(NOW))
     with listening() as (door, base), serving(house.app(public_url=base, contact=CONTACT), door):
         yield Portal(base, house)

@@ -14,6 +14,7 @@ from typing import Any
 import asyncssh
 import pytest
 
+from tests.support.database import prepared
 from worker.adapters.bank_files import SftpBankFiles
 from worker.model.outcomes import AccessDenied, Refused, Unavailable
 from worker.model.settlement import SettlementFile, SourceFormat
@@ -21,7 +22,7 @@ from worker.ports import RemoteFile
 from worker.settlement.fetching import FetchConfig, Fetcher
 from worker.settlement.inbox import MAX_BYTES
 from worker.store import settlement_files
-from worker.store.database import Database, migrate
+from worker.store.database import Database
 from worker.support.halt import Halt
 from worker.support.summary import Summary
 
@@ -138,7 +139,7 @@ async def bank(tmp_path: Path) -> AsyncGenerator[Bank]:
         "timeout": 5.0,
     }
     db = Database(f"sqlite:///{tmp_path / 'worker.db'}")
-    migrate(db)
+    prepared(db)
     remote = SftpBankFiles(**settings)
     try:
         yield Bank(settings, folder, tmp_path / "inbox", trouble, db, remote)

@@ -14,13 +14,14 @@ import httpx
 import pytest
 from sqlalchemy import insert, select, update
 
+from tests.support.database import prepared
 from tests.support.portal import CODE, KEY, NOTICE, NOW, PDF, WRONG, PortalHouse, Sent
 from worker.adapters.document_store import FolderDocumentStore
 from worker.model.document import Kind
 from worker.model.link import CodeAnswer, CodeRequest, LinkView
 from worker.portal import create_app
 from worker.store import links as link_store
-from worker.store.database import Database, migrate
+from worker.store.database import Database
 from worker.store.tables import deliveries, invoices, portal_guards
 from worker.support.clock import TurnedClock
 from worker.support.secrets import make_token
@@ -35,7 +36,7 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Migrated once; each test has a copy."""
     path = tmp_path_factory.mktemp("database") / "empty.db"
     db = Database(f"sqlite:///{path}")
-    migrate(db)
+    prepared(db)
     db.close()
     return path
 

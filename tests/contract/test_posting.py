@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.contract.test_vouchers import DAY, DEBTOR, V1, V2, Books, keeping, payment
+from tests.support.database import prepared
 from worker.settlement import posting
 from worker.store import vouchers
-from worker.store.database import Database, migrate
+from worker.store.database import Database
 from worker.store.rows import VoucherRow
 from worker.support.clock import TurnedClock, oslo
 from worker.support.halt import Halt
@@ -48,7 +49,7 @@ class Desk:
 @pytest.fixture(params=[V1, V2])
 async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[Desk]:
     db = Database(f"sqlite:///{tmp_path / 'worker.db'}")
-    migrate(db)
+    prepared(db)
     clock = TurnedClock(oslo(DAY, time(15, 30)))
     async with keeping(request.param, tmp_path) as books:
         with db.begin() as tx:

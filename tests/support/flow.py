@@ -17,6 +17,7 @@ from typing import Any, cast
 
 import structlog
 
+from tests.support.database import prepared
 from worker.demo.stage import free_port
 from worker.model.document import Kind
 from worker.model.party import PostalAddress
@@ -30,7 +31,6 @@ from worker.service import load_all_clients, log_broken, tick
 from worker.serving import portal_server
 from worker.settings import ClientFile, load_worker
 from worker.store import reading
-from worker.store.database import migrate
 from worker.store.reading import Story
 from worker.store.rows import DeliveryRow
 from worker.support import log
@@ -355,7 +355,7 @@ async def flow(
             log_broken(bad)
             house = build_house(loaded, clock)
             try:
-                migrate(house.db)
+                prepared(house.db)
                 yield Flow(
                     folder=folder,
                     world=world,

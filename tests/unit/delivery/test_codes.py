@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.database import prepared
 from tests.unit.store.stocked import NOW, Stock
 from worker.delivery import DeliveryConfig, run_codes
 from worker.model.journey import DeliveryEvent, DeliveryState
 from worker.model.outcomes import OutsideError, Refused, TryLater, Unavailable, UnknownOutcome
 from worker.ports import Mailer, MailReceipt, OutboundMail
 from worker.store import tables as t
-from worker.store.database import Database, migrate
+from worker.store.database import Database
 from worker.store.links import StoreLinkBook
 from worker.support.clock import TurnedClock
 from worker.support.halt import Halt
@@ -60,7 +61,7 @@ class MailServer:
 def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     folder: Path = tmp_path_factory.mktemp("codes")
     door = Database(f"sqlite:///{folder / 'worker.db'}")
-    migrate(door)
+    prepared(door)
     yield door
     door.close()
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 import structlog
 
+from tests.support.database import prepared
 from tests.unit.store.stocked import MINUTE, NOW, Stock
 from worker.delivery.outbound import DeliveryConfig
 from worker.delivery.responses import FIRST_LOOK, listen
@@ -16,7 +17,7 @@ from worker.model.journey import DeliveryEvent
 from worker.model.outcomes import SlowDown, TryLater, UnknownOutcome
 from worker.model.receiver import Response, Source
 from worker.ports import OutboundDocument, Submission, SubmissionState
-from worker.store.database import Database, migrate
+from worker.store.database import Database
 from worker.store.rows import DeliveryRow
 from worker.support.clock import TurnedClock
 from worker.support.halt import Halt
@@ -56,7 +57,7 @@ class Told:
 @pytest.fixture(scope="module")
 def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     opened = Database(f"sqlite:///{tmp_path_factory.mktemp('responses') / 'worker.db'}")
-    migrate(opened)
+    prepared(opened)
     yield opened
     opened.close()
 

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from tests.support.database import prepared
 from worker.model.channel import Channel, Reach, ReachAnswer
 from worker.model.document import Kind
 from worker.model.parked import ParkedReason
@@ -28,7 +29,7 @@ from worker.model.reach import (
 from worker.routing import RememberedReach, RoutingRules
 from worker.routing.choose import Debtor, Terms, choose
 from worker.store import reach as store
-from worker.store.database import Database, migrate
+from worker.store.database import Database
 from worker.support.clock import TurnedClock
 
 pytestmark = pytest.mark.anyio
@@ -92,7 +93,7 @@ class House:
 @pytest.fixture(scope="module")
 def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     made = Database(f"sqlite:///{tmp_path_factory.mktemp('reach') / 'worker.db'}")
-    migrate(made)
+    prepared(made)
     yield made
     made.close()
 

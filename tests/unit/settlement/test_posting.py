@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.database import prepared
 from worker.model.money import Money
 from worker.model.outcomes import Refused, TryLater, UnknownOutcome
 from worker.model.voucher import AccountKind, Voucher, VoucherAccount, VoucherKind, VoucherLine
 from worker.ports import LedgerAccount, OpenItem, PostedVoucher
 from worker.settlement import posting
 from worker.store import vouchers
-from worker.store.database import Database, migrate
+from worker.store.database import Database
 from worker.store.rows import VoucherRow
 from worker.support.clock import TurnedClock, oslo
 from worker.support.halt import Halt
@@ -100,7 +101,7 @@ class Desk:
 async def desk(tmp_path: Path) -> AsyncGenerator[Desk]:
     """One voucher of 20 November waits."""
     db = Database(f"sqlite:///{tmp_path / 'worker.db'}")
-    migrate(db)
+    prepared(db)
     found = Desk(db)
     lines = tuple(
         VoucherLine(account=VoucherAccount(AccountKind.GENERAL, number), amount=Money(minor), description="Gebyr",

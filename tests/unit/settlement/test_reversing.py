@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select
 
+from tests.support.database import prepared
 from worker.model.money import Money
 from worker.model.outcomes import AccessDenied, Refused, TryLater, UnknownOutcome
 from worker.model.settlement import EventKind, FeedEvent, SettlementFile, SourceFormat
@@ -23,7 +24,7 @@ from worker.settlement.rules import Role
 from worker.settlement.step import MatchingConfig, book_all, match_all
 from worker.store import corrections, settlement, settlement_files, vouchers
 from worker.store.corrections import AGAIN, WAIT, CannotCorrect, Place
-from worker.store.database import Database, migrate
+from worker.store.database import Database
 from worker.store.rows import VoucherRow
 from worker.store.tables import attempts, invoices
 from worker.support.clock import TurnedClock, oslo
@@ -132,7 +133,7 @@ class Desk:
 async def desk(tmp_path: Path) -> AsyncGenerator[Desk]:
     """A payment of 1250 kroner is matched to invoice 5001 (id 1) and posted; it may have been 5002's (id 2)."""
     db = Database(f"sqlite:///{tmp_path / 'worker.db'}")
-    migrate(db)
+    prepared(db)
     found = Desk(db)
     now = found.clock.now()
     with db.begin() as tx:

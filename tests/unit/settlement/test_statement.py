@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pypdf import PdfReader
 
+from tests.support.database import prepared
 from worker.model.money import Money
 from worker.model.settlement import EventKind
 from worker.model.voucher import AccountKind, VoucherAccount
@@ -23,7 +24,7 @@ from worker.settlement.rules import RULES, Role
 from worker.settlement.statement import BookBalance, Section, Statement, StatementLine, effect_of
 from worker.settlement.statement_csv import as_csv
 from worker.settlement.statement_pdf import LONGEST, as_pdf
-from worker.store.database import Database, migrate
+from worker.store.database import Database
 from worker.store.rows import ItemRow
 from worker.support.clock import oslo
 
@@ -152,7 +153,7 @@ def test_the_notice_says_what_was_paid_and_where_it_is_to_go() -> None:
 
 async def test_it_is_written_over_the_same_day_and_empty_days_before_are_not_written(tmp_path: Path) -> None:
     db = Database(f"sqlite:///{tmp_path / 'worker.db'}")
-    migrate(db)
+    prepared(db)
     config = StatementConfig(tmp_path / "statements", "Nordlys AS", "Factor AS", "986252932", "86011117947", None)
 
     def no_book() -> None:
