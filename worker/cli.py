@@ -29,10 +29,12 @@ from worker.cli_common import (
     worker_settings,
 )
 from worker.cli_corrections import settlement_app
+from worker.cli_doctor import doctor
 from worker.cli_documents import documents_app
 from worker.cli_evidence import evidence
-from worker.cli_receipts import receipts_app
 from worker.cli_health import health
+from worker.cli_purge import purge_command
+from worker.cli_receipts import receipts_app
 from worker.cli_resend import resend
 from worker.cli_worklist import hold, release, withdraw
 from worker.day import JOBS
@@ -232,12 +234,14 @@ def retry(
     typer.echo(f"invoice {row.id} goes on: {state}")
 
 
-app.command()(resend)
 app.command()(health)
+app.command()(doctor)
+app.command()(resend)
 app.command()(hold)
 app.command()(release)
 app.command()(withdraw)
 app.command()(evidence)
+app.command("purge")(purge_command)
 
 
 @app.command("migrate")

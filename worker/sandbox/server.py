@@ -10,10 +10,12 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Mapping
+from datetime import UTC
+from email.utils import format_datetime
 from pathlib import Path
 from types import TracebackType
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from worker.sandbox.access_point import access_point_app
 from worker.sandbox.http_server import HttpServer
@@ -189,7 +191,13 @@ class Sandbox:
         self.storecove_url = urls["storecove"] + "/api/v2"
 
         async def by_arrival(scope: Scope, receive: Receive, send: Send) -> None:
-            await by_port[scope["server"][1]](scope, receive, send)
+            async def dated(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    date = format_datetime(self.world.now().astimezone(UTC), usegmt=True).encode()
+                    message = {**message, "headers": [*message.get("headers", []), (b"date", date)]}
+                await send(message)
+
+            await by_port[scope["server"][1]](scope, receive, dated)
 
         server = HttpServer(by_arrival)
         await server.start(list(sockets.values()))

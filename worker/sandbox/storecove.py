@@ -127,6 +127,19 @@ class StorecoveApi:
                 return JSONResponse(_evidence_json(row))
         return Response(status_code=404)
 
+    async def legal_entity(self, request: Request) -> Response:
+        """A seller's, with its identifier on the network; 404 when there is none of this number."""
+        if not self._key_is_right(request):
+            return Response(status_code=401)
+        for client in self._world.clients.values():
+            if str(legal_entity_id(client.organisation_number)) == request.path_params["entity"]:
+                identifier = {"superscheme": "iso6523-actorid-upis", "scheme": "NO:ORG",
+                              "identifier": client.organisation_number}  # fmt: skip
+                told = {"id": legal_entity_id(client.organisation_number), "party_name": client.name,
+                        "peppol_identifiers": [identifier]}  # fmt: skip
+                return JSONResponse(told)
+        return Response(status_code=404)
+
     def _key_is_right(self, request: Request) -> bool:
         return request.headers.get("authorization") == f"Bearer {self._world.storecove_key}"
 
@@ -195,6 +208,7 @@ def storecove_app(*, world: World, folder: Path, hold: Hold) -> Starlette:
         routes=[
             Route("/api/v2/document_submissions", api.submit, methods=["POST"]),
             Route("/api/v2/document_submissions/{guid}/evidence/sending", api.evidence, methods=["GET"]),
+            Route("/api/v2/legal_entities/{entity}", api.legal_entity, methods=["GET"]),
             Route("/api/v2/webhook_instances/", api.head, methods=["GET"]),
             Route("/api/v2/webhook_instances/{guid}", api.delete, methods=["DELETE"]),
         ]

@@ -2,6 +2,7 @@
 
 from worker.wiring.accounts import account_notes, check_all_accounts, check_client_accounts
 from worker.wiring.counterparties import build_documents, build_rules, check_efaktura, check_tenant
+from worker.wiring.doctor import kid_use, run_doctor
 from worker.wiring.erp import booking_plan, build_erp, build_vouchers
 from worker.wiring.house import House, build_house
 from worker.wiring.rule_folders import check_rules_folder, compile_rules, write_rules_manifest
@@ -24,7 +25,9 @@ __all__ = [
     "check_tenant",
     "code_step",
     "compile_rules",
+    "kid_use",
     "routing_rules",
+    "run_doctor",
     "stamping_config",
     "statement_config",
     "steps_of",

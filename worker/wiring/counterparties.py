@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +19,21 @@ from worker.adapters.peppol import PeppolLookup
 from worker.adapters.print_house import FolderPrintHouse, SftpPrintHouse
 from worker.adapters.rules.client import FolderRules, NoRules
 from worker.adapters.storecove import Storecove
-from worker.ports import AccessPoint, BankFiles, ConsumerChannel, DocumentRules, DocumentStore, Notice, PrintHouse
+from worker.ports import (
+    BankFiles,
+    CheckedAccessPoint,
+    CheckedConsumerChannel,
+    CheckedPrintHouse,
+    DocumentRules,
+    DocumentStore,
+    Notice,
+)
 from worker.settings import ClientFile, WorkerSettings
 from worker.store import notices
 from worker.store.database import Database
 from worker.support.clock import Clock
 from worker.support.http import HttpClient, Timeouts
+from worker.support.retry import Sleep
 
 
 def build_documents(settings: WorkerSettings) -> DocumentStore:
@@ -85,7 +95,7 @@ class StoredNotices:
 
 def build_access_point(
     settings: WorkerSettings, maventa: MaventaConnection | None, db: Database, clock: Clock
-) -> AccessPoint:
+) -> CheckedAccessPoint:
     if maventa is not None and settings.access_point == "maventa":
         return MaventaAccessPoint(maventa)
     if settings.access_point == "folder":
@@ -110,7 +120,7 @@ def build_access_point(
     )
 
 
-def build_maventa(settings: WorkerSettings) -> MaventaConnection | None:
+def build_maventa(settings: WorkerSettings, sleep: Sleep = asyncio.sleep) -> MaventaConnection | None:
     """The line that EHF and eFaktura share; None when neither goes by Maventa."""
     if "maventa" not in (settings.access_point, settings.efaktura_channel):
         return None
@@ -123,10 +133,11 @@ def build_maventa(settings: WorkerSettings) -> MaventaConnection | None:
         user_key=settings.maventa_user_key.get_secret_value(),
         vendor_key=settings.maventa_vendor_key.get_secret_value(),
         scope=settings.maventa_scope,
+        sleep=sleep,
     )
 
 
-def build_consumers(settings: WorkerSettings, maventa: MaventaConnection | None) -> ConsumerChannel | None:
+def build_consumers(settings: WorkerSettings, maventa: MaventaConnection | None) -> CheckedConsumerChannel | None:
     """The eFaktura provider; None when there is none."""
     return MaventaConsumerChannel(maventa) if settings.efaktura_channel == "maventa" and maventa is not None else None
 
@@ -141,7 +152,7 @@ def check_efaktura(settings: WorkerSettings, client: ClientFile) -> None:
         raise ValueError(f"EFAKTURA=on needs EFAKTURA_TENANT: {wanted[1]}")
 
 
-def build_print_house(settings: WorkerSettings) -> PrintHouse:
+def build_print_house(settings: WorkerSettings) -> CheckedPrintHouse:
     if settings.print_house == "sftp":
         return SftpPrintHouse(
             host=settings.sftp_host,

@@ -1,0 +1,87 @@
+"""`doctor`: everything is asked whether it works, and for each fault it is said what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import typer
+from rich.console import Group, RenderableType
+from rich.progress import Progress, SpinnerColumn, TextColumn
+from rich.text import Text
+
+from worker import tables
+from worker.cli_common import DEFAULT, Client, Json, Settings, choose, run_async
+from worker.doctor.findings import Finding, Result, Verdict, fault
+from worker.service import load_all_clients
+from worker.settings import SettingsError, load_worker
+from worker.support.clock import SystemClock
+from worker.wiring import run_doctor
+
+_SIGNS = {Verdict.OK: ("ok", "green"), Verdict.WARNING: ("warn", "yellow"), Verdict.FAULT: ("FAULT", "bold red")}
+
+
+def doctor(client: Client = None, json: Json = False, settings: Settings = DEFAULT) -> None:
+    """Ask everything the worker depends on whether it works, read-only. Exit code 1 when there is a fault."""
+    try:
+        loaded = load_worker(settings)
+    except SettingsError as error:
+        unusable = [
+            fault(f"{error.file}: {one}", "mend it: docs/settings.md explains every key") for one in error.faults
+        ]
+        _show([Result("settings", "", tuple(unusable), 0)], json=json)
+        raise typer.Exit(2) from None
+    clients, bad = load_all_clients(loaded)
+    broken = {error.file.removesuffix(".env") for error in bad}
+    if client is not None and client not in broken:
+        choose(clients, client)
+    watching = Progress(
+        SpinnerColumn(), TextColumn("asking everybody"), console=tables.terminal(), transient=True, disable=json
+    )
+    with watching:
+        watching.add_task("doctor", total=None)
+        results = run_async(run_doctor(loaded, clients, bad, only=client, path=settings, clock=SystemClock()))
+    _show(results, json=json)
+    if any(result.verdict is Verdict.FAULT for result in results):
+        raise typer.Exit(1)
+
+
+def _show(results: Sequence[Result], *, json: bool) -> None:
+    if json:
+        told = [
+            {"check": one.name, "client": one.subject or None, "verdict": one.verdict, "findings": one.findings,
+             "duration_ms": one.milliseconds}
+            for one in results
+        ]  # fmt: skip
+        typer.echo(tables.as_json({"checks": told, "faults": _count(results, Verdict.FAULT)}))
+    else:
+        tables.terminal().print(_view(results))
+
+
+def _count(results: Sequence[Result], verdict: Verdict) -> int:
+    return sum(finding.verdict is verdict for result in results for finding in result.findings)
+
+
+def _view(results: Sequence[Result]) -> RenderableType:
+    """One line a finding, and below what is not well what to do."""
+    parts: list[Text] = []
+    subject = None
+    for result in results:
+        if not result.findings:
+            continue
+        if result.subject != subject:
+            parts += [Text(""), Text(result.subject or "for all clients", "bold")]
+            subject = result.subject
+        for place, finding in enumerate(result.findings):
+            parts.append(_line(result.name if not place else "", finding))
+            following = result.findings[place + 1 : place + 2]
+            if finding.remedy and finding.remedy not in [one.remedy for one in following]:
+                parts.append(Text(f"{'':>23}-> {finding.remedy}", "cyan"))
+    faults, warnings = _count(results, Verdict.FAULT), _count(results, Verdict.WARNING)
+    longest = max((result.milliseconds for result in results), default=0)
+    said = f"{len(results)} checks, {faults} faults, {warnings} warnings; the longest took {longest / 1000:.1f} s"
+    return Group(*parts, Text(""), Text(said, "bold red" if faults else "bold green"))
+
+
+def _line(name: str, finding: Finding) -> Text:
+    sign, style = _SIGNS[finding.verdict]
+    return Text.assemble((f"  {sign:<6}", style), (f"{name:<15}", "bold"), finding.what)
