@@ -17,10 +17,10 @@ PRINT_CALLS = 2  # they share one SFTP connection
 
 
 class Lanes:
-    """One for the process."""
+    """One for the process. `mail_connections`: where the mail server allows another number."""
 
-    def __init__(self) -> None:
-        mail = asyncio.Semaphore(MAIL_CONNECTIONS)
+    def __init__(self, *, mail_connections: int = MAIL_CONNECTIONS) -> None:
+        mail = asyncio.Semaphore(mail_connections)
         self._lanes = {
             Channel.EHF: asyncio.Semaphore(SUBMISSIONS),
             Channel.EFAKTURA: asyncio.Semaphore(CONSUMER_CALLS),

@@ -22,7 +22,7 @@ from worker.support.log import bound
 from worker.support.summary import Summary
 
 AT_ONCE = 4  # of one client, in flight; an access point or eFaktura provider sends on while we wait
-MAILS_A_CONNECTION = 50  # then another client has its turn
+MAILS_A_CONNECTION = 20  # then another client has its turn
 
 
 async def run(
