@@ -15,10 +15,17 @@ LIVE_ZONE = "participant.sml.prod.tech.peppol.org"
 LOCAL = {"localhost", "127.0.0.1", "::1"}
 
 
-def faults(settings: WorkerSettings) -> list[str]:
-    """The hard lock of design §9: demo and test never meet a live host, production never the sandbox."""
-    found: list[str] = []
+# The vendors' own test environments.
+TEST_HOSTS = {"api-demo.poweroffice.net", MAVENTA_STAGE}
+
+
+def hosts_of(settings: WorkerSettings) -> dict[str, str]:
+    """Every host the settings name, by key; empty where none is named or it is not used. A test holds that none is left
+    out."""
     hosts = {
+        "DATABASE_URL": urlsplit(settings.database_url).hostname or "",
+        "PEPPOL_DNS_SERVER": urlsplit(f"//{settings.peppol_dns_server}").hostname or "",
+        "PEPPOL_SMP_OVERRIDE": urlsplit(settings.peppol_smp_override).hostname or "",
         "POWEROFFICE_URL": urlsplit(settings.poweroffice_url).hostname or "",
         "POWEROFFICE_V2_URL": urlsplit(settings.poweroffice_v2_url).hostname or "",
         "ACCESS_POINT_URL": urlsplit(settings.access_point_url).hostname or "",
@@ -32,6 +39,13 @@ def faults(settings: WorkerSettings) -> list[str]:
         "SFTP_HOST": settings.sftp_host if settings.print_house == "sftp" else "",
         "INBOX_SFTP_HOST": settings.inbox_sftp_host if settings.inbox == "sftp" else "",
     }
+    return {key: host.lower().rstrip(".") for key, host in hosts.items()}
+
+
+def faults(settings: WorkerSettings) -> list[str]:
+    """The hard lock of design §9: demo and test never meet a live host, production never the sandbox."""
+    found: list[str] = []
+    hosts = hosts_of(settings)
     if settings.environment == "demo":
         found += [f"ENVIRONMENT=demo allows only this machine: {k}" for k, h in hosts.items() if h and h not in LOCAL]
         if settings.document_store.startswith("s3://") and not settings.document_store_endpoint:
@@ -39,7 +53,11 @@ def faults(settings: WorkerSettings) -> list[str]:
         if not (settings.peppol_smp_override and settings.peppol_dns_server):
             found.append("ENVIRONMENT=demo needs PEPPOL_DNS_SERVER and PEPPOL_SMP_OVERRIDE on this machine")
     if settings.environment == "test":
-        found += [f"ENVIRONMENT=test refuses the live host in {k}" for k, h in hosts.items() if h in LIVE_HOSTS]
+        found += [
+            f"ENVIRONMENT=test refuses the live host in {k}"
+            for k, h in hosts.items()
+            if h in LIVE_HOSTS and not (k == "POWEROFFICE_V2_URL" and _demo_path(settings))
+        ]
         if hosts["STORECOVE_URL"] not in ("", *LOCAL) and settings.storecove_account == "live":
             found.append("ENVIRONMENT=test needs STORECOVE_ACCOUNT=sandbox: both kinds have the same address")
         if settings.peppol_zone == LIVE_ZONE and not settings.peppol_dns_server:
@@ -63,8 +81,13 @@ def _production(settings: WorkerSettings, hosts: Mapping[str, str]) -> list[str]
         )
         if hosts[key] in LOCAL
     ]
-    if hosts["MAVENTA_URL"] == MAVENTA_STAGE:
-        found.append("ENVIRONMENT=production refuses Maventa's test environment in MAVENTA_URL")
+    found += [
+        f"ENVIRONMENT=production refuses the vendor's test environment in {k}"
+        for k, host in hosts.items()
+        if host in TEST_HOSTS
+    ]
+    if _demo_path(settings):
+        found.append("ENVIRONMENT=production refuses the vendor's test environment in POWEROFFICE_V2_URL")
     if _storecove(settings) and settings.storecove_account == "sandbox":
         found.append("ENVIRONMENT=production refuses STORECOVE_ACCOUNT=sandbox")
     if settings.peppol_smp_override:
@@ -82,9 +105,14 @@ def _production(settings: WorkerSettings, hosts: Mapping[str, str]) -> list[str]
         )
         if not url.startswith("https://")
     ]
-    if settings.smtp_security == "none" and settings.smtp_host not in LOCAL:
+    if settings.smtp_security == "none" and hosts["SMTP_HOST"] not in LOCAL:
         found.append("ENVIRONMENT=production needs SMTP_SECURITY=starttls or tls to another machine")
     return found
+
+
+def _demo_path(settings: WorkerSettings) -> bool:
+    """Version 2 has one host for both; its test environment is a path."""
+    return urlsplit(settings.poweroffice_v2_url).path.lower().startswith("/demo")
 
 
 def _storecove(settings: WorkerSettings) -> str:
