@@ -65,6 +65,9 @@ def _documents(told: Story, documents: DocumentStore) -> tuple[dict[str, bytes],
         if not sha256:
             missing.append(f"{what}: the invoice has not come so far")
             continue
+        if row.documents_state != "kept":
+            missing.append(f"{what}: removed when its retention was over; its SHA-256 was {sha256}")
+            continue
         try:
             found[name] = documents.get(sha256=sha256)
         except DocumentLost as error:

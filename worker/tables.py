@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from worker.model.channel import FACTS, Channel
+from worker.model.completeness import LACKS, Completeness, Finding, Lack
 from worker.model.money import Money
 from worker.model.parked import PARKED, ParkedReason
 from worker.store.pauses import Pause
@@ -111,6 +112,40 @@ def parked_table(rows: list[InvoiceRow]) -> RenderableType:
     return table
 
 
+def completeness_view(client: str, found: Completeness, *, now: datetime) -> RenderableType:
+    """What the check found: what nobody can explain first, then what is known, hints last."""
+    hints = [one for one in found.explained if one.lack is Lack.MISSING_NUMBER]
+    known = [one for one in found.explained if one.lack is not Lack.MISSING_NUMBER]
+    parts: list[RenderableType] = []
+    if not found.finished:
+        parts.append(Text("ERP or ledger folder could not be read to the end: what is absent proves nothing", "red"))
+    told = f"{found.compared} in all three alike, {len(found.unexplained)} unexplained, {len(known)} explained"
+    parts.append(Text(told, "red" if found.unexplained else "green" if found.finished else ""))
+    if found.unexplained or known:
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for heading in ("number", "id", "what", "who", "days", "why and what to do"):
+            table.add_column(heading, overflow="fold")
+        for one in (*found.unexplained, *known):
+            style = "" if one.explained else "red"
+            age = str((now - one.since).days) if one.since else "-"
+            which = f"{one.lack}: {one.reason}" if one.reason else str(one.lack)
+            table.add_row(one.number, str(one.invoice or "-"), Text(which, style), one.owner, age, Text(_why(one)))
+        parts.append(table)
+    if hints:
+        parts.append(Text(f"numbers not seen (a hint): {', '.join(one.number for one in hints)}", "dim"))
+    return Panel(Group(*parts), title=client, title_align="left")
+
+
+def _why(one: Finding) -> str:
+    facts = LACKS[one.lack]
+    if one.reason:
+        parked = PARKED[ParkedReason(one.reason)]
+        return f"{parked.meaning}: {parked.remedy}"
+    if one.explained:
+        return one.detail or facts.remedy
+    return f"{facts.meaning}{f' ({one.detail})' if one.detail else ''}: {facts.remedy}"
+
+
 def _escaped(text: str) -> str:
     return text.replace("[", "\\[")
 
@@ -132,6 +167,7 @@ def _facts(story: Story) -> RenderableType:
     head.add_column(style="bold", no_wrap=True)
     head.add_column(overflow="fold")
     documents = (("original", row.original_sha256), ("stamped ", row.stamped_sha256), ("pdf     ", row.pdf_sha256))
+    removed = "" if row.documents_state == "kept" else " (removed)"
     facts: list[tuple[str, str]] = [
         ("state", row.state + (f" ({row.parked_reason}: {row.parked_detail})" if row.parked_reason else "")),
         ("debtor", f"{debtor_name(row)} (number {row.debtor_code})"),
@@ -141,7 +177,7 @@ def _facts(story: Story) -> RenderableType:
         ("channel", f"{_channel(row.route)}: {row.route_reason}" if row.route else "not chosen"),
         ("ERP", f"{row.erp} {row.erp_id}"),
         ("registered", row.registered_as or "-"),
-        ("documents", "\n".join(f"{name} {sha}" for name, sha in documents if sha) or "-"),
+        ("documents", "\n".join(f"{name} {sha}{removed}" for name, sha in documents if sha) or "-"),
     ]
     for name, text in facts:
         head.add_row(name, Text(text))

@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_va
 from worker.model.kid import KidLayout, KidLayoutError
 from worker.model.letter import PostClass
 from worker.model.voucher import AccountKind, VoucherAccount
-from worker.settings.values import AccountIfAny, Colour, Email, LedgerAccountIfAny, checked_organisation_number
+from worker.settings.values import AccountIfAny, Colour, Email, Emails, LedgerAccountIfAny, checked_organisation_number
 from worker.support.env_file import EnvFileSettings
 
 
@@ -60,6 +60,8 @@ class ClientSettings(EnvFileSettings):
     account_balance: LedgerAccountIfAny = ""
     account_interest_income: LedgerAccountIfAny = ""
     account_losses: LedgerAccountIfAny = ""
+
+    report_to: Emails = ""
 
     letter_colour: bool = False
     letter_duplex: bool = False

@@ -32,6 +32,14 @@ def _email(value: str) -> str:
     return value
 
 
+def _emails(value: str) -> str:
+    given = [part for part in re.split(r"[;,]", value) if part.strip()]
+    found = email_addresses(value)
+    if len(found) != len(given):
+        raise ValueError("must be at most ten different e-mail addresses, with commas between")
+    return ", ".join(found)
+
+
 def _folder_name(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9 ._/-]{1,100}", value):
         raise ValueError("must be a folder's name of letters, digits, blanks and . _ - /")
@@ -55,6 +63,7 @@ AccountIfAny = Annotated[str, AfterValidator(lambda value: _account(value) if va
 LedgerAccountIfAny = Annotated[str, AfterValidator(lambda value: _ledger_account(value) if value else "")]
 OrganisationNumber = Annotated[str, AfterValidator(checked_organisation_number)]
 Email = Annotated[str, AfterValidator(_email)]
+Emails = Annotated[str, AfterValidator(_emails)]
 FolderName = Annotated[str, AfterValidator(_folder_name)]
 Colour = Annotated[str, AfterValidator(_colour)]
 

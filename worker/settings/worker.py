@@ -11,7 +11,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from worker.model.letter import PostClass, ReturnHandling
 from worker.settings import lock
-from worker.settings.values import Account, Email, FolderName, OrganisationNumber, iban_of
+from worker.settings.values import Account, Email, Emails, FolderName, OrganisationNumber, iban_of
 from worker.support.env_file import EnvFileSettings
 from worker.support.return_path import LONGEST_LOCAL_PART
 
@@ -41,11 +41,20 @@ class WorkerSettings(EnvFileSettings):
     inbox_sftp_quiet_seconds: float = Field(default=5, ge=0, le=300)
     statement_folder: Path = Path("var/statements")
     payments_from: Literal["bank", "ocr_giro", "camt_054", "feed"] = "bank"
+    report_to: Emails = ""
     log_format: Literal["auto", "json", "console"] = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     ops_host: str = "127.0.0.1"
     ops_port: int = Field(default=0, ge=0, le=65535)
+    ops_token: SecretStr = SecretStr("")
     ping_url: SecretStr = SecretStr("")
+    retention_years: int = Field(default=5, ge=5, le=30)
+    retention_personal_years: int = Field(default=5, ge=5, le=30)
+    retention_link_days: int = Field(default=365, ge=30, le=3650)
+    retention_words_days: int = Field(default=365, ge=30, le=3650)
+    retention_caller_days: int = Field(default=30, ge=2, le=365)
+    retention_lookup_days: int = Field(default=400, ge=30, le=3650)
+    retention_run_days: int = Field(default=400, ge=30, le=3650)
 
     factor_name: str = Field(min_length=1)
     factor_organisation_number: OrganisationNumber
@@ -168,6 +177,13 @@ class WorkerSettings(EnvFileSettings):
     def _room_for_token(cls, value: str) -> str:
         if len(value.rpartition("@")[0]) > LONGEST_LOCAL_PART or not value.isascii():
             raise ValueError(f"must be ASCII, with at most {LONGEST_LOCAL_PART} characters before the @")
+        return value
+
+    @field_validator("ops_token")
+    @classmethod
+    def _long_token(cls, value: SecretStr) -> SecretStr:
+        if 0 < len(value.get_secret_value()) < 32:
+            raise ValueError("must be at least 32 characters; make one with `openssl rand -hex 32`")
         return value
 
     @field_validator("portal_key")

@@ -22,13 +22,13 @@ _AT_ONCE = 10_000
 
 
 def referenced(db: Database) -> Iterator[tuple[str, str]]:
-    """(SHA-256, whose it is in words) of every document some row names; one named twice comes twice."""
+    """(SHA-256, whose it is in words) of every document some row names and needs; one named twice comes twice."""
     with db.read() as tx:
         for column in REFERENCES:
             whose = "settlement file" if column.table is settlement_files else "invoice"
             rows = tx.execution_options(yield_per=_AT_ONCE).execute(
                 select(column, column.table.c.id)
-                .where(column.is_not(None), *_KEPT.get(whose, ()))
+                .where(column.is_not(None), column.table.c.documents_state == "kept", *_KEPT.get(whose, ()))
                 .order_by(column.table.c.id)
             )
             for sha256, row_id in rows:

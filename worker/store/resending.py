@@ -75,6 +75,8 @@ def resend(
 def _may_go_out(tx: Connection, invoice: InvoiceRow) -> None:
     if invoice.state == JourneyState.WITHDRAWN:
         raise CannotResend("the invoice is withdrawn: it was handled by hand and nothing more is sent")
+    if invoice.documents_state != "kept" or invoice.personal_data_removed_at is not None:
+        raise CannotResend("its documents or addresses were removed when their retention was over (`purge`)")
     notes = _credit_notes(tx, invoice)
     if notes:
         raise CannotResend(f"the invoice is credited in full by {', '.join(notes)}: resend the credit note instead")
