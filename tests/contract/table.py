@@ -1,4 +1,4 @@
-"""The access points' contract suite as a table: `python -m tests.contract.table`. Runs it; exit status as pytest's.
+"""The suites of access points and print houses as tables: `python -m tests.contract.table`. Exit status as pytest's.
 
 `✓` meets the case, `✗` does not, `–` is not asked, for the reason under the table.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,10 @@ class Results:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         for item in items:
             call: Any = getattr(item, "callspec", None)
-            if call is not None and "way" in call.params:
-                self._asked[item.nodeid] = (getattr(item, "originalname", ""), call.params["way"])
+            params = call.params if call is not None else {}
+            name = params.get("way", params.get("place"))
+            if name is not None:
+                self._asked[item.nodeid] = (getattr(item, "originalname", ""), name)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         where = self._asked.get(report.nodeid)
@@ -38,17 +41,13 @@ class Results:
         return NOT_RUN if not found else MET if all(found) else FAILED
 
 
-def table(results: Results) -> tuple[list[str], bool]:
+def table(results: Results, names: Sequence[str], cases: Mapping[str, Any]) -> tuple[list[str], bool]:
     """The lines, in Markdown, and whether every case was asked of all it must be asked of."""
-    # Only now: pytest wants to be there before what it tests.
-    from tests.contract.access_points import NAMES
-    from tests.contract.test_access_points import CASES
-
-    lines = [f"| Case | {' | '.join(NAMES)} |", f"|---|{'---|' * len(NAMES)}"]
+    lines = [f"| Case | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
     reasons: list[str] = []
     whole = True
-    for test, case in CASES.items():
-        signs = [NOT_ASKED if name in case.but else results.sign(test, name) for name in NAMES]
+    for test, case in cases.items():
+        signs = [NOT_ASKED if name in case.but else results.sign(test, name) for name in names]
         whole = whole and NOT_RUN not in signs
         lines.append(f"| {case.title} | {' | '.join(signs)} |")
         reasons += [f"- {name}, {case.title}: {reason}." for name, reason in case.but.items()]
@@ -57,10 +56,22 @@ def table(results: Results) -> tuple[list[str], bool]:
 
 def main() -> int:
     results = Results()
-    suite = str(Path(__file__).with_name("test_access_points.py"))
-    code = pytest.main(["-q", "--no-header", "--tb=short", suite], [results])
-    lines, whole = table(results)
-    sys.stdout.write("\n".join(["", *lines, ""]))
+    here = Path(__file__).parent
+    suites = [str(here / "test_access_points.py"), str(here / "print_house")]
+    code = pytest.main(["-q", "--no-header", "--tb=short", *suites], [results])
+    # Only now: pytest wants to be there before what it tests.
+    from tests.contract.access_points import NAMES
+    from tests.contract.print_house import cases as print_house
+    from tests.contract.test_access_points import CASES
+
+    whole = True
+    for title, names, cases in (
+        ("Access points", NAMES, CASES),
+        ("Print houses", print_house.NAMES, print_house.CASES),
+    ):
+        lines, all_asked = table(results, names, cases)
+        whole = whole and all_asked
+        sys.stdout.write("\n".join(["", f"## {title}", "", *lines, ""]))
     return int(code) or int(not whole)
 
 
