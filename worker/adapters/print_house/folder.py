@@ -64,8 +64,11 @@ class FolderPrintHouse:
         """As the port says."""
         path = self._receipts / file.name
         try:
-            if await asyncio.to_thread(_as_listed, path, file):
-                await asyncio.to_thread(files.move_aside, path, str(where), reason=reason)
+            if not await asyncio.to_thread(os.path.lexists, path):
+                return
+            if not await asyncio.to_thread(_as_listed, path, file):
+                raise Refused("print house folder: a receipt file was written to after it was read; it stays")
+            await asyncio.to_thread(files.move_aside, path, str(where), reason=reason)
         except OSError as error:
             words = error.strerror or type(error).__name__
             raise Refused(f"print house folder: a receipt file cannot be moved: {words}") from error
