@@ -347,7 +347,7 @@ async def flow(
     outside.mkdir(parents=True)
     sandbox = Sandbox(world, folder=outside, replica_lag=0.05, hold_seconds=hold_seconds)
     lines = io.StringIO()
-    with _logging_to(lines):
+    with logging_to(lines):
         async with sandbox:
             path = write_settings(folder, sandbox, chosen, settings or {})
             loaded = load_worker(path, environ={})
@@ -404,7 +404,7 @@ def _env(values: Mapping[str, str]) -> str:
     return "".join(f"{key}='{value}'\n" for key, value in values.items() if value)
 
 
-class _logging_to:
+class logging_to:
     """The worker's log goes to the stream while inside; afterwards logging is as it was."""
 
     def __init__(self, stream: io.StringIO) -> None:
