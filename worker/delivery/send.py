@@ -46,8 +46,7 @@ async def run(
             desk, Channel.EFAKTURA, lambda p: efaktura.send(p, config, consumers, oslo_date(desk.clock.now()))
         )
     )
-    for channel, mail in ((Channel.EMAIL_LINK, email.send_link), (Channel.EMAIL_PDF, email.send_pdf)):
-        summary.update(await _mails(desk, channel, mail))
+    summary.update(await _mails(desk))
     # Batches begun earlier go out as such, whatever is set now.
     summary.update(await letter_batches.drain(desk, begin_new=config.letters_in_batches))
     if not config.letters_in_batches:
@@ -63,16 +62,21 @@ async def _send_ehf(parcel: Parcel, desk: Desk) -> Sent:
 Mail = Callable[[Parcel, DeliveryConfig, Mailer, Database, datetime], Awaitable[Sent]]
 
 
-async def _mails(desk: Desk, channel: Channel, mail: Mail) -> Summary:
-    summary, goes_on = Summary(), True
-    while goes_on:
-        async with desk.carriers.lanes.of(channel), desk.carriers.mail_server.session() as mailer:
-            call = _mailing(mail, desk, mailer)
+async def _mails(desk: Desk) -> Summary:
+    summary = Summary()
+    ways: list[tuple[Channel, Mail]] = [(Channel.EMAIL_LINK, email.send_link), (Channel.EMAIL_PDF, email.send_pdf)]
+    while ways:
+        async with desk.carriers.lanes.of(Channel.EMAIL_LINK), desk.carriers.mail_server.session() as mailer:
             for _ in range(MAILS_A_CONNECTION):
-                goes_on = await _one(desk, channel, call, summary)
-                if not goes_on:
+                channel, mail = ways[0]
+                if not await _one(desk, channel, _mailing(mail, desk, mailer), summary) and not _next(ways):
                     break
     return summary
+
+
+def _next(ways: list[tuple[Channel, Mail]]) -> bool:
+    del ways[0]
+    return bool(ways)
 
 
 def _mailing(mail: Mail, desk: Desk, mailer: Mailer) -> Call:
