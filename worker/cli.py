@@ -35,6 +35,7 @@ from worker.cli_evidence import evidence
 from worker.cli_health import health
 from worker.cli_purge import purge_command
 from worker.cli_receipts import receipts_app
+from worker.cli_reporting import completeness, report
 from worker.cli_resend import resend
 from worker.cli_worklist import hold, release, withdraw
 from worker.day import JOBS
@@ -89,6 +90,7 @@ class JobName(StrEnum):
     FALLBACK = "fallback"
     POSTBACK = "postback"
     SETTLEMENT = "settlement"
+    REPORT = "report"
     FOLLOW_UP = "follow_up"
 
 
@@ -241,6 +243,8 @@ app.command()(hold)
 app.command()(release)
 app.command()(withdraw)
 app.command()(evidence)
+app.command()(completeness)
+app.command()(report)
 app.command("purge")(purge_command)
 
 

@@ -60,6 +60,13 @@ TIMETABLE: tuple[Job, ...] = (
             "story_digest",
         ),
     ),
+    # Last of the day's work: is every invoice accounted for, and the day told.
+    Job(
+        "report",
+        (time(16, 0),),
+        timedelta(hours=3, minutes=30),
+        ("completeness", "report"),
+    ),
     # Between the slots: ask about what is unknown, try again what had to wait, also for its route. Skipped ticks are of
     # no interest.
     Job(
@@ -85,7 +92,7 @@ JOBS: dict[str, Job] = {job.name: job for job in TIMETABLE}
 # What goes on for a paused client: what was sent is asked about, receipts and bounces are read, and a debtor with a
 # link gets the code asked for. Nothing new is fetched, sent, told or posted.
 PAUSED_STEPS = ("receipts", "follow_up", "bounces", "codes")
-REPORTED_WHEN_MISSED = ("intake", "fallback", "postback", "settlement")
+REPORTED_WHEN_MISSED = ("intake", "fallback", "postback", "settlement", "report")
 
 
 def slots_of(job: Job, day: date) -> list[datetime]:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import os
 import socket
+from datetime import timedelta
 from functools import partial
 
-from worker.day import JOBS, REPORTED_WHEN_MISSED, Due, Job
+from worker.day import JOBS, REPORTED_WHEN_MISSED, Due, Job, slots_of
+from worker.reporting import give_up
 from worker.settings import ClientFile
 from worker.store import slots
+from worker.store.pauses import paused
 from worker.support import metrics
 from worker.support.beating import BEAT_SECONDS, kept
-from worker.support.clock import Stopwatch
+from worker.support.clock import Stopwatch, oslo_date
 from worker.support.log import bound, get_logger
 from worker.support.summary import Summary
-from worker.wiring import House, build_erp, steps_of
+from worker.wiring import House, build_erp, send_factor_report, steps_of
+
+WAIT_FOR_OTHERS = timedelta(hours=1)
 
 
 def owner_name() -> str:
@@ -78,7 +83,7 @@ async def run_slot(
         try:
             async with kept(lambda now: ours(now=now), clock=house.clock, beat_seconds=beat_seconds):
                 summary = await run_job(house, client, due.job)
-            state = "failed" if summary["failed_steps"] else "done"
+            state = "failed" if summary["failed_steps"] or summary["to_repeat"] else "done"
         finally:
             now = house.clock.now()
             if house.halt.called:
@@ -87,6 +92,29 @@ async def run_slot(
             else:
                 slots.finish(house.db, key, owner=owner, state=state, summary=dict(summary), now=now)
         return summary
+
+
+async def tell_factor(house: House, clients: list[ClientFile]) -> None:
+    """Sends the factor's own daily report, once, when all clients' report jobs of the day are over, or an hour has
+    passed; and tells of reports that could not be sent in their time."""
+    try:
+        await _tell_factor(house, clients)
+    except Exception as error:  # noqa: BLE001 - tried again at the next look; the clients' work is done
+        get_logger().error("report.failed", exc_info=error)
+
+
+async def _tell_factor(house: House, clients: list[ClientFile]) -> None:
+    job, now = JOBS["report"], house.clock.now()
+    slot = next(iter(slots_of(job, oslo_date(now))), None)
+    over = slot is not None and now >= slot + job.window
+    give_up(house.db, through=oslo_date(now) if over else oslo_date(now) - timedelta(days=1))
+    if slot is None or now < slot or over or not house.settings.report_to or not clients or house.halt.called:
+        return
+    rest = {client.name for client in clients} - slots.ended(house.db, job=job.name, slot=slot) - {*paused(house.db)}
+    if rest and now < slot + WAIT_FOR_OTHERS:
+        return
+    with bound(job=job.name):
+        await send_factor_report(house, clients)
 
 
 def report_missed(house: House, client: ClientFile, due: Due, *, owner: str) -> bool:

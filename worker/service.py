@@ -28,7 +28,7 @@ from worker.day import (
     while_paused,
 )
 from worker.ops import Clients, Pings, Vitals, build_pings
-from worker.runs import owner_name, report_missed, run_slot
+from worker.runs import owner_name, report_missed, run_slot, tell_factor
 from worker.serving import listen, ops_server, portal_server, readiness_of
 from worker.settings import ClientFile, SettingsError, WorkerSettings, load_clients
 from worker.store import codes, pauses, slots
@@ -130,6 +130,7 @@ async def tick(house: House, clients: list[ClientFile], *, owner: str) -> list[S
             log.error("client.run_failed", client=client.name, exc_info=result)
         else:
             summaries.extend(result)
+    await tell_factor(house, clients)
     return summaries
 
 

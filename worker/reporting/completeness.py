@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime, timedelta
 
-from worker.model.completeness import Completeness
+from worker.model.completeness import LACKS, Completeness, Finding, Lack
 from worker.model.outcomes import OutsideError
 from worker.ports import Erp, ErpInvoice, FactorLedger, LyingClaim
 from worker.reporting.gaps import missing_numbers
@@ -51,12 +51,11 @@ async def check(
         )
     )
     numbers = [row.number for row in held] + [row.number for row in (*waiting.values(), *delivered.values())]
-    return Completeness(
-        finished=erp_read and ledger_read,
-        compared=alike,
-        findings=tuple(findings),
-        gaps=missing_numbers(numbers),
-    )
+    gaps = [
+        Finding(lack=Lack.MISSING_NUMBER, explained=True, owner=LACKS[Lack.MISSING_NUMBER].owner, number=number)
+        for number in missing_numbers(numbers)
+    ]
+    return Completeness(finished=erp_read and ledger_read, compared=alike, findings=(*findings, *gaps))
 
 
 async def run(*, clock: Clock, client: str, db: Database, erp: Erp, ledger: FactorLedger) -> Summary:

@@ -185,6 +185,13 @@ def states(db: Database, *, job: str, slot: datetime, clients: Sequence[str]) ->
         return {str(client): str(state) for client, state in rows}
 
 
+def ended(db: Database, *, job: str, slot: datetime) -> set[str]:
+    """The clients for whom the slot is over, however it went."""
+    with db.read() as tx:
+        query = select(slots.c.client).where(slots.c.job == job, slots.c.slot == slot, slots.c.state != "running")
+        return set(tx.execute(query).scalars())
+
+
 def latest(db: Database, *, client: str, limit: int = 20) -> list[SlotRow]:
     """The client's latest runs, newest first."""
     with db.read() as tx:

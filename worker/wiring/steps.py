@@ -16,6 +16,7 @@ from worker.store import story
 from worker.support.log import get_logger
 from worker.support.summary import Summary
 from worker.wiring.house import House, Step
+from worker.wiring.reporting import reporting_steps
 from worker.wiring.settlement import settlement_steps
 
 
@@ -81,6 +82,7 @@ def steps_of(house: House, client: ClientFile, erp: Erp) -> dict[str, Step]:
         ),
         **settlement_steps(house, client),
         "story_digest": lambda: _keep_digest(house, name),
+        **reporting_steps(house, client, erp),
     }
 
 

@@ -28,7 +28,7 @@ daily_reports = Table(
     Column("since", UtcTime, nullable=False),  # what it tells of: from here
     Column("until", UtcTime, nullable=False),  # until before here, where the next one begins
     Column("key", String(64), nullable=False, unique=True),  # our own, in the Message-ID of every try
-    Column("state", String(16), nullable=False),  # ready | sending | sent | unknown | refused
+    Column("state", String(16), nullable=False),  # ready | sending | sent | unknown | refused | given_up
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("lease_until", UtcTime),
     Column("fence", Integer, nullable=False, server_default="0"),
