@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
-from datetime import date, time
+from datetime import date, time, timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.support.database import prepared
 from worker.model.money import Money
-from worker.model.outcomes import Refused, TryLater, UnknownOutcome
+from worker.model.outcomes import Refused, TryLater, Unavailable, UnknownOutcome
 from worker.model.voucher import AccountKind, Voucher, VoucherAccount, VoucherKind, VoucherLine
 from worker.ports import LedgerAccount, OpenItem, PostedVoucher
 from worker.settlement import posting
 from worker.store import vouchers
 from worker.store.database import Database
 from worker.store.rows import VoucherRow
+from worker.support.backoff import MOST_ATTEMPTS
 from worker.support.clock import TurnedClock, oslo
 from worker.support.halt import Halt
+from worker.support.summary import Summary
 
 pytestmark = pytest.mark.anyio
 DAY = date(2026, 11, 25)
@@ -95,6 +98,11 @@ class Desk:
                           repeats_only=repeats_only)  # fmt: skip
         (row,) = vouchers.of_client(self.db, client="nordlys")
         return row
+
+    async def run_all(self, *, after: timedelta = timedelta(0), beat_seconds: float = 60.0) -> Summary:
+        self.clock.turn(self.clock.now() + after)
+        return await posting.run(clock=self.clock, client="nordlys", db=self.db, book=self.books, halt=Halt(),
+                                 beat_seconds=beat_seconds)  # fmt: skip
 
 
 @pytest.fixture
@@ -189,3 +197,69 @@ async def test_an_account_closed_while_posting_is_no_refusal_for_a_person(desk: 
     desk.books.closed = set()
     row = await desk.run(hour=16, minute=10, repeats_only=True)
     assert (row.state, row.attempts, len(desk.books.posted)) == ("posted", 2, 1)
+
+
+async def test_an_erp_that_serves_nobody_is_asked_once_a_run_and_never_held_against_a_voucher(desk: Desk) -> None:
+    calls: list[str] = []
+
+    async def away(*, voucher: Voucher) -> PostedVoucher:
+        calls.append(voucher.reference)
+        raise Unavailable("voucher: no connection")
+
+    desk.books.post = away
+    _write_more(desk, 3)
+    for _ in range(MOST_ATTEMPTS + 2):
+        await desk.run_all(after=timedelta(hours=3))
+    assert len(calls) == MOST_ATTEMPTS + 2
+    assert {row.state for row in vouchers.of_client(desk.db, client="nordlys")} == {"ready"}
+
+
+async def test_turned_away_too_often_it_is_a_persons_case_and_retry_begins_anew(desk: Desk) -> None:
+    async def busy(*, voucher: Voucher) -> PostedVoucher:
+        raise TryLater("voucher: later", answer=voucher.reference)
+
+    own, desk.books.post = desk.books.post, busy
+    for _ in range(MOST_ATTEMPTS):
+        await desk.run_all(after=timedelta(hours=3))
+    (row,) = vouchers.refused(desk.db)
+    assert (row.attempts, row.answer) == (MOST_ATTEMPTS, "given up after 20 attempts: voucher: later")
+    assert vouchers.ready_again(desk.db, row.id, now=desk.clock.now())
+    await desk.run_all(after=timedelta(hours=3))
+    assert vouchers.refused(desk.db) == []
+    desk.books.post = own
+    await desk.run_all(after=timedelta(hours=3))
+    assert [row.state for row in vouchers.of_client(desk.db, client="nordlys")] == ["posted"]
+
+
+async def test_what_a_dead_worker_was_posting_is_counted_and_asked_for_first(desk: Desk) -> None:
+    desk.books.loses_answers = True
+    (row,) = vouchers.of_client(desk.db, client="nordlys")
+    assert vouchers.claim(desk.db, row.id, now=desk.clock.now()) is not None
+    with pytest.raises(UnknownOutcome):  # it was posted, and then the worker died
+        await desk.books.post(voucher=vouchers.voucher_of(row))
+    desk.books.silent = False
+    assert await desk.run_all(after=timedelta(minutes=5)) == {}  # perhaps it is only slow
+    assert await desk.run_all(after=timedelta(minutes=5)) == {"recovered": 1, "voucher_already_posted": 1}
+    assert len(desk.books.posted) == 1
+
+
+async def test_a_posting_longer_than_its_lease_stays_ours(desk: Desk) -> None:
+    own, seen = desk.books.post, list[int]()
+
+    async def slow(*, voucher: Voucher) -> PostedVoucher:
+        for _ in range(3):
+            desk.clock.turn(desk.clock.now() + timedelta(minutes=9))
+            await asyncio.sleep(0.05)
+            seen.append(vouchers.recover(desk.db, client="nordlys", now=desk.clock.now()))
+        return await own(voucher=voucher)
+
+    desk.books.post = slow
+    assert await desk.run_all(beat_seconds=0.01) == {"voucher_posted": 1}
+    assert seen == [0, 0, 0]
+
+
+def _write_more(desk: Desk, count: int) -> None:
+    (first,) = vouchers.of_client(desk.db, client="nordlys")
+    made = [(replace(vouchers.voucher_of(first), reference=f"FACT-{number}"), []) for number in range(2, 2 + count)]
+    with desk.db.begin() as tx:
+        vouchers.add_all(tx, client="nordlys", made=made, now=desk.clock.now())
