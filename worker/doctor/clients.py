@@ -180,11 +180,10 @@ def _told(seen: Checked) -> Finding:
     return ok(f"{seen.words}; it cannot be asked {seen.unproven}" if seen.unproven else seen.words)
 
 
-def pause(paused: Pause) -> list[Finding]:
+def pause(paused: Pause | None) -> list[Finding]:
     """Somebody has to remember it."""
-    return [
-        warning(
-            f"paused since {paused.paused_at:%Y-%m-%d} by {paused.paused_by}: {paused.note}",
-            f"factoring-worker client resume {paused.client}",
-        )
-    ]
+    if paused is None:
+        return [ok("not paused")]
+    since = f"{paused.paused_at:%Y-%m-%d}"
+    what = f"paused since {since} by {paused.paused_by}: {paused.note}"
+    return [warning(what, f"factoring-worker client resume {paused.client}")]

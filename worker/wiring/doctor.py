@@ -310,7 +310,7 @@ class _Room:
             paused = pauses.paused(self.db).get(client.name)
         except SchemaError:
             return []  # told by `database`
-        return of_client.pause(paused) if paused is not None else []
+        return of_client.pause(paused)
 
 
 def kid_use(settings: WorkerSettings, client: ClientFile) -> KidUse:

@@ -43,11 +43,18 @@ class PhossAp:
         return translate.submitted(response, key=document.key)
 
     async def check(self, *, sender: str, tenant: str) -> Checked:
-        """Asks for a document that was never sent. phoss-ap keeps no list of senders (2026-07)."""
-        await self.status(key=str(uuid.uuid4()))
-        return Checked(
-            "it answers and takes our token", unproven="whether it may send as the client"
-        )
+        """Asks for a document that was never sent, first as nobody: whoever answers that is no phoss-ap.
+
+        It keeps no list of senders (2026-07).
+        """
+        url = self._base_url + wire.status_path(str(uuid.uuid4()))
+        headers = {"Accept": "application/json"}
+        try:
+            as_nobody = await self._http.request("GET", url, headers=headers)
+            as_ourselves = await self._http.request("GET", url, headers={**headers, "X-Token": self._token})
+        except HttpTrouble as error:
+            raise translate.trouble(error, what="check", changes=False) from None
+        return translate.checked(as_nobody, as_ourselves)
 
     async def status(self, *, key: str, reference: str = "", tenant: str = "") -> Submission | None:
         """See ports.AccessPoint. Raises TryLater and SlowDown when it cannot be asked."""

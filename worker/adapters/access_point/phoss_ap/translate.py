@@ -7,7 +7,7 @@ from typing import Final
 from worker.adapters.access_point.phoss_ap import wire
 from worker.model import receiver
 from worker.model.outcomes import AccessDenied, OutsideError, Refused, SlowDown, TryLater, UnknownOutcome
-from worker.ports import Submission, SubmissionState
+from worker.ports import Checked, Submission, SubmissionState
 from worker.support.http import HttpResponse, HttpTrouble, NotSent
 
 _S = SubmissionState
@@ -73,6 +73,18 @@ def submitted(response: HttpResponse, *, key: str) -> Submission:
         answer=_answer(f"HTTP {code}", report.result, report.error),
         known_word=report.result in SENDING_RESULTS or not report.result,
     )
+
+
+def checked(as_nobody: HttpResponse, as_ourselves: HttpResponse) -> Checked:
+    """What two looks for a document that was never sent prove: without token, and with ours."""
+    if as_nobody.status not in (400, 401, 403):
+        said = f"check: no phoss-ap at this address, it lets in anybody (HTTP {as_nobody.status})"
+        raise AccessDenied(said, answer=as_nobody.described())
+    if as_ourselves.status in (401, 403):
+        raise AccessDenied(f"check: {_CONFIGURATION[as_ourselves.status]}", answer=as_ourselves.described())
+    if as_ourselves.status != 404:
+        raise TryLater(f"check: HTTP {as_ourselves.status}", answer=as_ourselves.described())
+    return Checked("it answers and takes our token", unproven="whether it may send as the client")
 
 
 def status(response: HttpResponse, *, key: str) -> Submission | None:
