@@ -12,7 +12,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from worker.model.letter import PostClass, ReturnHandling
 from worker.settings import lock
 from worker.settings.values import Account, Email, Emails, FolderName, OrganisationNumber, iban_of
-from worker.support.env_file import EnvFileSettings
+from worker.support.env_file import EnvFileSettings, HoldsSecret
 from worker.support.return_path import LONGEST_LOCAL_PART
 
 
@@ -20,7 +20,7 @@ class WorkerSettings(EnvFileSettings):
     """The factor's own: keys, servers, account. Every key is explained in config/worker.env.example."""
 
     environment: Literal["demo", "test", "production"]
-    database_url: str = "sqlite:///var/worker.db"
+    database_url: Annotated[str, HoldsSecret] = "sqlite:///var/worker.db"
     document_store: str = "var/documents"
     document_store_endpoint: str = ""
     document_store_region: str = "eu-north-1"

@@ -42,11 +42,15 @@ def keys_of(settings: type[EnvFileSettings]) -> list[str]:
     return [name.upper() for name in settings.model_fields]
 
 
+class HoldsSecret:
+    """Marks a setting that is no secret as a whole but may hold one, a password in an address: it may be a file too."""
+
+
 def _secret_keys(settings: type[EnvFileSettings]) -> set[str]:
     return {
         name.upper()
         for name, field in settings.model_fields.items()
-        if field.annotation is SecretStr or SecretStr in get_args(field.annotation)
+        if field.annotation is SecretStr or SecretStr in get_args(field.annotation) or HoldsSecret in field.metadata
     }
 
 
