@@ -12,16 +12,16 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from worker.model.channel import FACTS, Channel
+from worker import telling
 from worker.model.completeness import LACKS, Completeness, Finding, Lack
 from worker.model.money import Money
 from worker.model.parked import PARKED, ParkedReason
-from worker.store.pauses import Pause
 from worker.store.reach import ReachStatus
 from worker.store.reading import ClientStatus, Story
 from worker.store.rows import InvoiceRow, SlotRow
-from worker.support.clock import OSLO
-from worker.support.wording import amount
+from worker.telling import counts, debtor_name, when
+from worker.telling import money as money  # noqa: PLC0414 - for whoever draws tables of his own
+from worker.telling import paused_words as paused_words  # noqa: PLC0414
 
 
 def as_json(value: Any) -> str:
@@ -35,22 +35,6 @@ def _plain(value: Any) -> Any:
     raise TypeError(type(value).__name__)
 
 
-def when(instant: datetime | None) -> str:
-    """Norwegian local time, to the minute."""
-    return instant.astimezone(OSLO).strftime("%d.%m.%Y %H:%M") if instant else ""
-
-
-def money(total: Money | None) -> str:
-    return amount(total, "nb") if total is not None else ""
-
-
-def debtor_name(invoice: InvoiceRow) -> str:
-    """The debtor's name from the customer card; empty before the card is known."""
-    card = invoice.debtor or {}
-    person = f"{card.get('first_name') or ''} {card.get('last_name') or ''}".strip()
-    return str(card.get("name") or person)
-
-
 def status_tables(statuses: list[ClientStatus], runs: dict[str, list[SlotRow]], notes: list[str]) -> RenderableType:
     """Everything at a glance: per client, where its invoices are and when its jobs last ran."""
     parts: list[RenderableType] = [Text(note, style="yellow") for note in notes]
@@ -58,25 +42,18 @@ def status_tables(statuses: list[ClientStatus], runs: dict[str, list[SlotRow]], 
         table = Table(show_header=False, box=None, pad_edge=False, padding=(0, 2, 0, 0))
         table.add_column(style="bold", no_wrap=True)
         table.add_column()
-        table.add_row("invoices", _counts(status.states) or "none yet")
-        table.add_row("channels", _counts(status.channels) or "-")
-        table.add_row("parked", Text(_counts(status.parked) or "none", style="red" if status.parked else ""))
-        table.add_row("warnings", _counts(status.warnings) or "none")
+        table.add_row("invoices", counts(status.states) or "none yet")
+        table.add_row("channels", counts(status.channels) or "-")
+        table.add_row("parked", Text(counts(status.parked) or "none", style="red" if status.parked else ""))
+        table.add_row("warnings", counts(status.warnings) or "none")
         table.add_row("oldest undelivered", when(status.oldest_undelivered) or "-")
         for run in runs.get(status.client, []):
             style = "" if run.state in ("done", "running") else "red"
-            table.add_row(
-                f"last {run.job}", Text(f"{when(run.slot)}  {run.state}  {_counts(run.summary or {})}", style)
-            )
+            table.add_row(f"last {run.job}", Text(f"{when(run.slot)}  {run.state}  {counts(run.summary or {})}", style))
         parts.append(Panel(table, title=status.client, title_align="left"))
     if not statuses:
         parts.append(Text("no clients: write config/clients/<client>.env (see config/clients/client.env.example)"))
     return Group(*parts)
-
-
-def paused_words(pause: Pause) -> str:
-    """Since when, by whom and why."""
-    return f"paused since {when(pause.paused_at)} by {pause.paused_by}: {pause.note}"
 
 
 def reach_notes(reach: ReachStatus) -> list[str]:
@@ -88,10 +65,6 @@ def reach_notes(reach: ReachStatus) -> list[str]:
         told = f"{reach.doubt.flipped} of {reach.doubt.sample} that received it now say no"
         notes.append(f"EHF: NO IS NOT BELIEVED ({told}): the network is in trouble, or the look-up")
     return notes
-
-
-def _counts(counts: dict[str, Any]) -> str:
-    return ", ".join(f"{count} {word}" for word, count in counts.items())
 
 
 def parked_table(rows: list[InvoiceRow]) -> RenderableType:
@@ -162,69 +135,29 @@ def story_view(story: Story) -> RenderableType:
 
 
 def _facts(story: Story) -> RenderableType:
-    row = story.invoice
     head = Table(show_header=False, box=None, pad_edge=False, padding=(0, 2, 0, 0))
     head.add_column(style="bold", no_wrap=True)
     head.add_column(overflow="fold")
-    documents = (("original", row.original_sha256), ("stamped ", row.stamped_sha256), ("pdf     ", row.pdf_sha256))
-    removed = "" if row.documents_state == "kept" else " (removed)"
-    facts: list[tuple[str, str]] = [
-        ("state", row.state + (f" ({row.parked_reason}: {row.parked_detail})" if row.parked_reason else "")),
-        ("debtor", f"{debtor_name(row)} (number {row.debtor_code})"),
-        ("amount", money(row.total) + (f", due {row.due_date:%d.%m.%Y}" if row.due_date else "")),
-        ("KID", f"{row.kid or 'none'} on account {row.account or '-'}"),
-        ("notice", f"{row.notice_version or '-'} ({row.language or '-'})"),
-        ("channel", f"{_channel(row.route)}: {row.route_reason}" if row.route else "not chosen"),
-        ("ERP", f"{row.erp} {row.erp_id}"),
-        ("registered", row.registered_as or "-"),
-        ("documents", "\n".join(f"{name} {sha}{removed}" for name, sha in documents if sha) or "-"),
-    ]
-    for name, text in facts:
+    for name, text in telling.facts(story):
         head.add_row(name, Text(text))
     for code, detail in story.warnings:
         head.add_row("warning", Text(f"{code}: {detail}" if detail else code, style="yellow"))
-    return Panel(head, title=f"{row.kind} {row.number} · {row.client} · id {row.id}")
+    return Panel(head, title=Text(telling.title(story.invoice)))
 
 
 def _considered(story: Story) -> RenderableType:
     table = _table("Channels considered", "when", "channel", "why")
-    for decision in story.decisions:
-        for channel, why in decision.considered or [["-", decision.reason]]:
-            style = "bold" if channel == decision.channel else "dim"
-            table.add_row(when(decision.at), Text(_channel(channel), style), Text(why, style))
-        for one in decision.evidence or []:
-            table.add_row("", Text("  looked up", "dim"), Text(_evidence(one), "dim"))
+    for line in telling.considered(story):
+        style = "bold" if line.chosen else "dim"
+        table.add_row(line.at, Text(line.channel, style), Text(line.why, style))
     return table
-
-
-def _evidence(one: dict[str, Any]) -> str:
-    """Who was asked what and when, and what came back."""
-    at = when(datetime.fromisoformat(one["looked_up_at"])) if one.get("looked_up_at") else "?"
-    found, answer = one.get("found"), one.get("answer")
-    said = f"{found}, taken for {answer}" if found != answer else f"{answer}"
-    kept = "kept from then" if one.get("cached") else "fresh"
-    asked = f"DNS {one.get('name') or '-'} · SMP {one.get('smp') or '-'}"
-    return f"{one.get('participant') or '-'}: {said} · {asked} · {at} · {kept}"
 
 
 def _attempts(story: Story) -> RenderableType:
     table = _table("Deliveries, reports to the ERP, and each attempt", "", "when", "channel / outcome", "detail")
-
-    def tries(subject: str, subject_id: int) -> None:
-        for one in story.attempts:
-            if (one.subject, one.subject_id) == (subject, subject_id):
-                table.add_row("", when(one.ended_at), f"  {one.act}: {one.outcome}", Text(one.answer[:200]))
-
-    for delivery in story.deliveries:
-        state = Text(f"{_channel(delivery.channel)}: {delivery.state}", "bold")
-        at = when(delivery.handed_over_at or delivery.created_at)
-        table.add_row(str(delivery.number), at, state, Text(delivery.ended_reason or delivery.reason))
-        table.add_row("", "", Text("  our key", "dim"), Text(delivery.key, "dim"))  # in Message-ID, SBDH and manifest
-        tries("delivery", delivery.id)
-    for told in story.postbacks:
-        state = Text(f"{told.kind}: {told.state}", "bold")
-        table.add_row("ERP", when(told.done_at or told.created_at), state, Text(told.text or ""))
-        tries("postback", told.id)
+    for way in telling.ways(story):
+        style = "bold" if way.head else "dim" if way.key else ""
+        table.add_row(way.label, way.at, Text(way.what, style), Text(way.detail, "dim" if way.key else ""))
     return table
 
 
@@ -242,10 +175,6 @@ def _table(title: str, *headings: str) -> Table:
     for heading in headings:
         table.add_column(heading, overflow="fold")
     return table
-
-
-def _channel(channel: str | None) -> str:
-    return FACTS[Channel(channel)].norwegian if channel in set(Channel) else str(channel or "-")
 
 
 def story_json(story: Story) -> dict[str, Any]:

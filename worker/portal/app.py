@@ -28,13 +28,14 @@ from worker.portal.access import (
     session_link,
     typed_code,
 )
-from worker.portal.forms import posted
-from worker.portal.headers import PDF_POLICY, SafeHeaders
+from worker.portal.headers import PDF_POLICY
 from worker.portal.rendering import SCRIPT, STYLE, Pages, Stated
 from worker.portal.words import LANGUAGES, language_of, name_of
 from worker.ports import DocumentLost, DocumentStore
 from worker.support.clock import Clock
+from worker.support.forms import posted
 from worker.support.log import get_logger, place
+from worker.support.safe_headers import SafeHeaders
 from worker.support.secrets import code_mac, hash_token
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,64}")
