@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Update, and_, insert, or_, select, update
+from sqlalchemy import Connection, Update, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.model.channel import Channel
@@ -120,7 +120,7 @@ def settle(
             return "", ""
         delivery, status = _newest_letter(tx, invoice_id, row["status"])
         receipt = LetterReceipt(job=row["job"], status=status, at=row["said_at"] or now, words=row["detail"])
-        if _said_before(tx, delivery, receipt):
+        if _on_record(tx, delivery, status):
             raise NotWaiting(f"that the invoice's letter was {status} is on record already: ignore the receipt")
         _follow(tx, delivery, receipt, returned_text=returned_text, now=now)
         outcome = _OUTCOMES.get(status, "noted")
@@ -175,15 +175,19 @@ def _newest_letter(tx: Connection, invoice_id: int, status: str) -> tuple[Delive
 
 def _said_before(tx: Connection, delivery: DeliveryRow, receipt: LetterReceipt) -> bool:
     """Of this letter, in whatever words; or these very words, of whatever."""
-    of_letter = and_(
+    very_words = select(print_receipts.c.id).where(print_receipts.c.fingerprint == receipt.fingerprint)
+    return tx.execute(very_words).first() is not None or _on_record(tx, delivery, receipt.status)
+
+
+def _on_record(tx: Connection, delivery: DeliveryRow, status: ReceiptStatus) -> bool:
+    query = select(print_receipts.c.id).where(
         print_receipts.c.delivery_id == delivery.id,
-        print_receipts.c.status == receipt.status,
+        print_receipts.c.status == status,
         or_(
             print_receipts.c.outcome.in_(["noted", "refused", "returned"]),
             print_receipts.c.reason == ReceiptWaits.INVOICE_STANDS_STILL,
         ),
     )
-    query = select(print_receipts.c.id).where(or_(of_letter, print_receipts.c.fingerprint == receipt.fingerprint))
     return tx.execute(query.limit(1)).first() is not None
 
 
