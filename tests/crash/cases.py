@@ -1,0 +1,166 @@
+"""Which deaths there are, and what is done about each: the day is recorded once, then killed at what was met.
+
+A case is one or several deaths in one day, each at a point of the recording. Whatever happens, the next worker starts
+ten minutes later, when the dead one's leases are over, and the books are compared in the end.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+
+from tests.crash.stage import CLEARED, CLEARING, ITEMS, SCENES, Stage, Zygote, staged
+from tests.support.databases import Servers
+from tests.support.flow import DAY
+from tests.support.truth import Expected, Verdict, judge, settle_doubts
+from worker.support.clock import oslo
+
+NEXT_DAY = DAY + timedelta(days=1)
+TEN_MINUTES = timedelta(minutes=10)
+
+
+def at(hour: int, minute: int = 0, *, day: date = DAY) -> datetime:
+    return oslo(day, time(hour, minute))
+
+
+# The two great moments of the day, and the looks after each that a quiet day has.
+BEGINS = (at(8), at(15, 30))
+AFTER = {at(8): (at(8, 10), at(8, 20), at(10, 30)), at(15, 30): (at(15, 40), at(16))}
+# How often a point is tried in one moment: every channel comes by, and what is done more often is the same again.
+MOST_COUNTS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """The worker that began at `begin` (or one after it, when it was not met) dies at the `count`th time of `point`."""
+
+    begin: datetime
+    point: str
+    count: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.begin:%H:%M} {self.point} #{self.count}"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A day of a scene on a kind of database, with these deaths in their order."""
+
+    scene: str
+    database: str
+    deaths: tuple[Death, ...]
+
+    def __str__(self) -> str:
+        return f"{self.scene} {self.database}: {'; '.join(str(death) for death in self.deaths)}"
+
+
+@dataclass(slots=True)
+class Result:
+    """`died`: the deaths that were met. `doubts`: mails settled by a person, because nobody else could know."""
+
+    case: Case
+    verdict: Verdict
+    died: list[Death] = field(default_factory=list[Death])
+    doubts: int = 0
+    troubles: list[str] = field(default_factory=list[str])
+
+    @property
+    def missed(self) -> list[Death]:
+        return [death for death in self.case.deaths if death not in self.died]
+
+
+async def record(scene: str, folder: Path, zygote: Zygote, servers: Servers, database: str) -> list[Death]:
+    """Every death there is on a quiet day, in the order the points were first met. The books of that day must be right.
+
+    Looks that find nothing to do meet the same points again: they are counted in the two great moments only.
+    """
+    found: dict[Death, None] = {}
+    known: set[str] = set()
+    url = servers.new_migrated_url(database)
+    async with staged(folder, SCENES[scene], zygote, url) as stage:
+        for begin in BEGINS:
+            if begin == BEGINS[1]:
+                stage.lay_money()
+            for moment in (begin, *AFTER[begin]):
+                counts: Counter[str] = Counter()
+                for point in (await stage.live(moment)).met:
+                    counts[point] += 1
+                    if counts[point] <= MOST_COUNTS and (moment == begin or point not in known):
+                        found[Death(moment, point, counts[point])] = None
+                known |= set(counts)
+        verdict = judge(stage.flow, _expected(stage))
+    servers.drop(url)
+    if verdict.faults or verdict.parked:
+        raise AssertionError(f"the quiet day of {scene} is wrong: {verdict}")
+    return list(found)
+
+
+async def play(case: Case, folder: Path, zygote: Zygote, servers: Servers) -> Result:
+    """The day with its deaths, what follows, and the books compared."""
+    url = servers.new_migrated_url(case.database)
+    async with staged(folder, SCENES[case.scene], zygote, url) as stage:
+        died: list[Death] = []
+        for begin, end in ((BEGINS[0], at(10, 20)), (BEGINS[1], at(17))):
+            if begin == BEGINS[1]:
+                stage.lay_money()
+            waiting = [death for death in case.deaths if (death.begin >= BEGINS[1]) == (begin == BEGINS[1])]
+            await _until_quiet(stage, begin, end, waiting, died)
+        doubts = settle_doubts(stage.flow)
+        stage.flow.house.db.close()
+        if doubts:
+            for moment in (at(8, day=NEXT_DAY), at(15, 30, day=NEXT_DAY)):
+                await stage.live(moment)
+        verdict = judge(stage.flow, _expected(stage))
+        result = Result(case, verdict, died, doubts, stage.troubles() if verdict.faults else [])
+    servers.drop(url)
+    return result
+
+
+async def _until_quiet(
+    stage: Stage, begin: datetime, end: datetime, waiting: Sequence[Death], died: list[Death]
+) -> None:
+    """Workers one after another, each dying at the next death it meets, until there is none left; then those that end.
+
+    A death that is not met by its worker waits for the next one, twice, and is then passed over.
+    """
+    moment, queue = begin, list(waiting)
+    tries = 0
+    while queue and moment <= end:
+        death = queue[0]
+        if death.begin > moment and not died and len(waiting) == 1:  # met later only: go there as the quiet day does
+            await stage.live(moment)
+        elif (await stage.live(moment, point=death.point, count=death.count)).killed:
+            died.append(queue.pop(0))
+            tries = 0
+        else:
+            tries += 1
+            if tries == 2:
+                queue.pop(0)
+                tries = 0
+        moment += TEN_MINUTES
+    # What died last is taken up when its lease is over, asked about then, and sent again when that has settled.
+    last = at(10, 30) if begin == BEGINS[0] else at(17, 10)
+    quiet = [moment, moment + TEN_MINUTES] if waiting else [begin, begin + TEN_MINUTES]
+    for look in [*(look for look in quiet if look < last), last]:
+        await stage.live(look)
+
+
+def _expected(stage: Stage) -> Expected:
+    return Expected(doubtful=stage.doubtful, clearing=(CLEARING, CLEARED), items=ITEMS)
+
+
+def chains(recorded: Sequence[Death], *, length: int) -> list[tuple[Death, ...]]:
+    """Every point once, with the counts taken in turn, dealt out to days of about `length` deaths each.
+
+    Points that stand beside each other go to different days: dying at one is often the end of the other.
+    """
+    counts: dict[str, list[Death]] = {}
+    for death in recorded:
+        counts.setdefault(death.point, []).append(death)
+    once = [deaths[place % len(deaths)] for place, deaths in enumerate(counts.values())]
+    once.sort(key=recorded.index)
+    days = max(1, -(-len(once) // length))
+    return [tuple(once[day::days]) for day in range(days)]

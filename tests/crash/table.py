@@ -1,0 +1,129 @@
+"""Many cases side by side, and the table of what they came to."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import multiprocessing
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from tests.crash.cases import Case, Death, Result, play, record
+from tests.crash.stage import SCENES, Zygote
+from tests.support.databases import Servers
+
+DATABASES = ("sqlite", "postgresql")
+_BATCH = 12  # cases that share a zygote and a PostgreSQL server
+
+
+def kind(point: str) -> str:
+    """What a point stands beside."""
+    if point.startswith("store."):
+        return "commit"
+    if point.startswith("http "):
+        return "HTTP request"
+    if point.startswith("mail"):
+        return "mail"
+    return "SFTP" if ".sftp" in point else "file"
+
+
+async def _record(folder: Path) -> dict[str, list[Death]]:
+    servers = Servers(folder / "databases")
+    try:
+        async with Zygote() as zygote:
+            return {scene: await record(scene, folder / scene, zygote, servers, "sqlite") for scene in SCENES}
+    finally:
+        servers.close()
+
+
+def recorded_cases(databases: Sequence[str]) -> list[Case]:
+    """Every death of every scene's quiet day, on each of the databases, alone in its day."""
+    with tempfile.TemporaryDirectory() as folder:
+        recorded = asyncio.run(_record(Path(folder)))
+    return [
+        Case(scene, database, (death,))
+        for (scene, deaths), database in itertools.product(recorded.items(), databases)
+        for death in deaths
+    ]
+
+
+async def _play(cases: Sequence[Case], folder: Path) -> list[Result | str]:
+    servers, done = Servers(folder / "databases"), list[Result | str]()
+    try:
+        async with Zygote() as zygote:
+            for number, case in enumerate(cases):
+                try:
+                    done.append(await play(case, folder / f"case{number}", zygote, servers))
+                except Exception as error:  # noqa: BLE001 - one case that cannot be played must not hide the others
+                    done.append(f"{case}: {type(error).__name__}: {error}")
+                shutil.rmtree(folder / f"case{number}", ignore_errors=True)
+    finally:
+        servers.close()
+    return done
+
+
+def _batch(cases: Sequence[Case]) -> list[Result | str]:
+    with tempfile.TemporaryDirectory() as folder:
+        return asyncio.run(_play(cases, Path(folder)))
+
+
+def play_all(cases: Sequence[Case], *, jobs: int) -> list[Result | str]:
+    """Plays them in so many processes, with a progress bar; what is wrong is told at once. A text: it broke down."""
+    console, results = Console(stderr=True), list[Result | str]()
+    columns = (TextColumn("killed"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with (
+        Progress(*columns, console=console) as progress,
+        ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool,
+    ):
+        task = progress.add_task("", total=len(cases))
+        batches = [cases[start : start + _BATCH] for start in range(0, len(cases), _BATCH)]
+        for batch in as_completed([pool.submit(_batch, batch) for batch in batches]):
+            for result in batch.result():
+                results.append(result)
+                progress.advance(task)
+                for line in wrong(result):
+                    console.print(line, markup=False, soft_wrap=True)
+    return results
+
+
+def wrong(result: Result | str) -> list[str]:
+    """What is wrong with a case, and the log's words about it; nothing when all is well."""
+    if isinstance(result, str):
+        return [result]
+    faults = [*result.verdict.faults, *(f"not met: {death}" for death in result.missed)]
+    return [f"{result.case}: {'; '.join(faults)}", *result.troubles[:8]] if faults else []
+
+
+def report(results: Sequence[Result | str], *, seconds: float) -> int:
+    """Prints the table. Returns how many cases are wrong."""
+    table = Table("point", *DATABASES, "wrong", title="Killed at every point, once for each channel")
+    played = [result for result in results if isinstance(result, Result)]
+    points: dict[str, Counter[str]] = {}
+    for result in played:
+        counts = points.setdefault(result.case.deaths[0].point, Counter())
+        counts[result.case.database] += 1
+        counts["wrong"] += bool(wrong(result))
+    for point, counts in sorted(points.items()):
+        table.add_row(point, *(str(counts[name]) for name in (*DATABASES, "wrong")))
+    out = Console(file=sys.stdout, width=120)
+    out.print(table)
+    kinds = Counter(kind(point) for point in points)
+    bad = sum(bool(wrong(result)) for result in results)
+    out.print(f"{len(points)} points: {', '.join(f'{count} {what}' for what, count in kinds.most_common())}")
+    out.print(
+        f"{len(results)} deaths in {seconds:.0f} s: {len(results) - bad} right, {bad} wrong; "
+        f"duplicates {sum(len(one.verdict.duplicates) for one in played)}, "
+        f"losses {sum(len(one.verdict.losses) for one in played)}, "
+        f"false reasons {sum(len(one.verdict.false_reasons) for one in played)}; "
+        f"mails a person had to find out about: {sum(one.doubts for one in played)}"
+    )
+    return bad
