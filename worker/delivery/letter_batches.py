@@ -8,7 +8,6 @@ from worker.delivery.attempts import NOBODY_SERVED, Begun, Desk, begin, conclude
 from worker.delivery.letter import job_name, print_job
 from worker.delivery.outbound import Parcel, Sent
 from worker.model.channel import Channel
-from worker.model.channel import Channel
 from worker.model.journey import DeliveryEvent
 from worker.model.outcomes import TryLater
 from worker.ports import BatchHandOver
@@ -63,8 +62,7 @@ async def _called(desk: Desk, begun: list[Begun]) -> BatchHandOver | Exception:
     """The one call for them all. What goes wrong is everybody's and is told to each attempt."""
     jobs = [print_job(one.parcel, desk.config) for one in begun]
     try:
-        claimed = (one.result.delivery for one in begun)
-        async with desk.carriers.lanes.of(Channel.LETTER), still_ours(desk, *claimed):
+        async with still_ours(desk, *(one.result.delivery for one in begun)):
             done = await desk.carriers.print_house.hand_over_batch(jobs=jobs)
     except Exception as error:  # noqa: BLE001 - raised again in each letter's own attempt, which records it
         return error
