@@ -23,6 +23,7 @@ from worker.cli_common import (
     who_asks,
     worker_settings,
 )
+from worker.doctor.clients import meet
 from worker.model.kid import KidError, KidLayout
 from worker.service import load_all_clients, why_unusable
 from worker.settings import ClientFile, WorkerSettings, is_client_name, load_clients, shared_values
@@ -33,6 +34,7 @@ from worker.support import log
 from worker.support.clock import SystemClock
 from worker.support.env_file import SettingsError
 from worker.support.log import get_logger
+from worker.wiring import kid_use
 
 client_app = typer.Typer(help="New clients, who is there, and a pause.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -136,9 +138,13 @@ def _from_options(given: list[str]) -> dict[str, str]:
 def _beside(settings: WorkerSettings, client: ClientFile, others: list[ClientFile]) -> list[str]:
     """What is wrong with the client beside worker.env and the other clients."""
     why = why_unusable(settings, client)
-    shared = [f"{key} is the same as in {twin.name}.env" for key, twins in shared_values([*others, client])
-              for twin in twins if client in twins and twin is not client]  # fmt: skip
-    return [*([why] if why else []), *shared]
+    told = [why] if why else []
+    for key, twins in shared_values([*others, client]):
+        told += [f"{key} is the same as in {twin.name}.env" for twin in twins if client in twins and twin is not client]
+    ours = kid_use(settings, client)
+    met = [other.name for other in others if meet(ours, kid_use(settings, other))]
+    told += [f"KID_LAYOUT: KIDs may be the same as {name}'s, on the same account" for name in met]
+    return told
 
 
 # --- asking ---------------------------------------------------------------------------------------
