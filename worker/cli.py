@@ -17,6 +17,7 @@ from worker.cli_client import client_app, without_paused
 from worker.cli_common import (
     DEFAULT,
     Client,
+    Commands,
     Json,
     Now,
     Settings,
@@ -65,6 +66,7 @@ from worker.wiring import (
 
 app = typer.Typer(
     name="factoring-worker",
+    cls=Commands,
     help="Takes over a factoring client's invoicing: fetch, stamp, deliver, report back to the ERP.",
     no_args_is_help=True,
     add_completion=False,

@@ -11,16 +11,29 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
 from worker.settings import ClientFile, WorkerSettings, load_worker
 from worker.store import reading
 from worker.store.database import Database, SchemaError, require_head
 from worker.store.one_host import OneHost
 from worker.store.rows import InvoiceRow
+from worker.store.trouble import StoreTrouble
 from worker.support.clock import OSLO, Clock, SystemClock, TurnedClock
 from worker.support.env_file import SettingsError
 
 T = TypeVar("T")
+
+
+class Commands(TyperGroup):
+    """Commands that tell trouble with the database in a line, whenever it shows, and end with code 1."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except StoreTrouble as error:
+            fail(str(error), 1)
+
 
 Settings = Annotated[
     Path, typer.Option("--settings", envvar="WORKER_SETTINGS", help="The factor's env file.", show_default=True)

@@ -95,6 +95,18 @@ PAUSED_STEPS = ("receipts", "follow_up", "bounces", "codes")
 REPORTED_WHEN_MISSED = ("intake", "fallback", "postback", "settlement", "report")
 
 
+LOOK_AGAIN = timedelta(minutes=10)
+
+
+def late_looks() -> list[time]:
+    """From the last slot until just after the last window: a run whose worker died is taken over, or reported missed,
+    the same evening."""
+    day = date.min
+    last = max(datetime.combine(day, at) for job in TIMETABLE for at in job.times)
+    end = max(datetime.combine(day, job.times[-1]) + job.window for job in TIMETABLE)
+    return [(last + step * LOOK_AGAIN).time() for step in range(1, (end - last) // LOOK_AGAIN + 2)]
+
+
 def slots_of(job: Job, day: date) -> list[datetime]:
     """The job's slots on a date, aware; none on a day that is no bank day."""
     return [oslo(day, at) for at in job.times] if is_bank_day(day) else []

@@ -12,6 +12,7 @@ from worker.reporting import give_up
 from worker.settings import ClientFile
 from worker.store import slots
 from worker.store.pauses import paused
+from worker.store.trouble import StoreTrouble
 from worker.support import metrics
 from worker.support.beating import BEAT_SECONDS, kept
 from worker.support.clock import Stopwatch, oslo_date
@@ -29,7 +30,7 @@ def owner_name() -> str:
 
 async def run_job(house: House, client: ClientFile, job: Job) -> Summary:
     """All of the job's steps for the client, in order. A step that fails is logged and the next ones still run:
-    what it left behind is found again by the next slot."""
+    what it left behind is found again by the next slot. Trouble with the database ends the run."""
     log, total = get_logger(), Summary()
     watch = Stopwatch()
     erp = build_erp(house, client)
@@ -42,6 +43,10 @@ async def run_job(house: House, client: ClientFile, job: Job) -> Summary:
             with bound(step=name):
                 try:
                     total.update(await steps[name]())
+                except StoreTrouble as error:
+                    log.error("store.trouble", message=str(error))
+                    total.count("failed_steps")
+                    break  # the next steps would meet the same; the next run finds everything where it was left
                 except Exception as error:
                     log.error("step.failed", exc_info=error)
                     total.count("failed_steps")

@@ -11,7 +11,7 @@ import signal
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from datetime import date, datetime, time, timedelta
+from datetime import datetime
 
 import uvicorn
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -25,6 +25,7 @@ from worker.day import (
     at_rest,
     due_before_today,
     due_today,
+    late_looks,
     while_paused,
 )
 from worker.ops import Clients, Pings, Vitals, build_pings
@@ -34,6 +35,7 @@ from worker.settings import ClientFile, SettingsError, WorkerSettings, load_clie
 from worker.store import codes, pauses, slots
 from worker.store.database import DatabaseUnusable
 from worker.store.one_host import BEAT, OneHost
+from worker.store.trouble import StoreTrouble
 from worker.support.clock import OSLO, Clock, SystemClock, is_bank_day, oslo_date
 from worker.support.log import bound, get_logger
 from worker.support.summary import Summary
@@ -50,7 +52,6 @@ from worker.wiring import (
 
 DRAIN_SECONDS = 50.0  # inside a container's usual 60 s grace
 CANCEL_SECONDS = 2.0
-LOOK_AGAIN = timedelta(minutes=10)
 
 
 def load_all_clients(settings: WorkerSettings) -> tuple[list[ClientFile], list[SettingsError]]:
@@ -126,7 +127,9 @@ async def tick(house: House, clients: list[ClientFile], *, owner: str) -> list[S
     results = await asyncio.gather(*(one(client) for client in clients), return_exceptions=True)
     log, summaries = get_logger(), list[Summary]()
     for client, result in zip(clients, results, strict=True):
-        if isinstance(result, BaseException):
+        if isinstance(result, StoreTrouble):
+            log.error("store.trouble", client=client.name, message=str(result))
+        elif isinstance(result, BaseException):
             log.error("client.run_failed", client=client.name, exc_info=result)
         else:
             summaries.extend(result)
@@ -293,18 +296,9 @@ def _clock(wake: asyncio.Event) -> AsyncIOScheduler:
     async def ring() -> None:  # a coroutine, because plain functions are called in a thread and an Event must not be
         wake.set()
 
-    for at in sorted({at for job in TIMETABLE for at in job.times} | set(_late_looks())):
+    for at in sorted({at for job in TIMETABLE for at in job.times} | set(late_looks())):
         scheduler.add_job(ring, CronTrigger(day_of_week="mon-fri", hour=at.hour, minute=at.minute, timezone=OSLO))
     return scheduler
-
-
-def _late_looks() -> list[time]:
-    """From the last slot until just after the last window: a run whose worker died is taken over, or reported missed,
-    the same evening."""
-    day = date.min
-    last = max(datetime.combine(day, at) for job in TIMETABLE for at in job.times)
-    end = max(datetime.combine(day, job.times[-1]) + job.window for job in TIMETABLE)
-    return [(last + step * LOOK_AGAIN).time() for step in range(1, (end - last) // LOOK_AGAIN + 2)]
 
 
 async def send_codes(house: House, settings: WorkerSettings) -> Summary:
@@ -325,6 +319,8 @@ async def _codes(house: House, settings: WorkerSettings, stop: asyncio.Event) ->
     while not stop.is_set():
         try:
             await send_codes(house, settings)
+        except StoreTrouble as error:
+            get_logger().error("store.trouble", message=str(error))
         except Exception as error:  # noqa: BLE001 - see above
             get_logger().error("codes.failed", exc_info=error)
         with suppress(TimeoutError):

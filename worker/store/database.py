@@ -17,6 +17,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, func, sele
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
+from worker.store.trouble import telling, trouble_of
 from worker.store.turns import Turns
 from worker.support import crashing
 
@@ -61,9 +62,10 @@ class Database:
     def begin(self) -> Generator[Connection]:
         """One transaction: committed at the end, rolled back on any exception. Never within another one.
 
-        On SQLite, which has one writer at a time, threads get theirs in the order they came.
+        On SQLite, which has one writer at a time, threads get theirs in the order they came. Raises StoreTrouble when
+        the database itself is in trouble.
         """
-        with self._turn(), self.engine.begin() as connection:
+        with telling(), self._turn(), self.engine.begin() as connection:
             yield connection
             crashing.caller_point("before_commit")
         crashing.caller_point("after_commit")
@@ -75,6 +77,7 @@ class Database:
     def read(self) -> Generator[Connection]:
         """One transaction that only reads: it waits for no writer, and on PostgreSQL writing in it is refused."""
         with (
+            telling(),
             self.engine.connect().execution_options(reads_only=True, postgresql_readonly=True) as connection,
             connection.begin(),
         ):
@@ -210,4 +213,6 @@ def _usable(database: Database) -> Generator[None]:
         why = error.orig if isinstance(error, DBAPIError) else error.strerror
         first_line = str(why).strip().partition("\n")[0]
         url = database.engine.url.render_as_string(hide_password=True)
-        raise DatabaseUnusable(f"the database {url} cannot be used: {first_line}") from error
+        trouble = trouble_of(why if isinstance(why, BaseException) else None)
+        advice = f" ({trouble})" if trouble is not None else ""
+        raise DatabaseUnusable(f"the database {url} cannot be used: {first_line}{advice}") from error
