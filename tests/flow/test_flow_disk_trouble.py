@@ -11,8 +11,11 @@ import json
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
+from typer.testing import CliRunner
 
 from tests.support.flow import Flow, person
+from worker.cli import app
 
 pytestmark = pytest.mark.anyio
 
@@ -120,3 +123,55 @@ async def test_a_rotted_pdf_is_not_told_to_the_erp(house: Flow) -> None:
     assert house.told(5001) == []
     assert house.state(5001) == "parked: document_lost"
     path.write_bytes(good)
+
+
+def _room(house: Flow, pages: int) -> None:
+    """So many pages of database and no more, as on a full disk."""
+    with house.house.db.engine.connect() as connection:
+        connection.execute(text(f"PRAGMA max_page_count={pages}"))
+
+
+async def test_a_disk_that_fills_up_under_the_database_stops_the_run_and_no_invoice(house: Flow) -> None:
+    numbers = range(5001, 5007)
+    for at in numbers:
+        house.invoice(at, person())
+    _room(house, 1)
+    await house.at(8)
+    told = house.events("store.trouble")
+    assert told and {line["message"] for line in told} == {
+        "the database cannot be used: its disk is full: make room; the worker goes on by itself, and nothing is lost"
+    }
+    assert told[-1]["level"] == "error"
+    assert len(house.mails()) < len(numbers)
+    assert not house.events("invoice.unexpected") and not house.events("step.failed")
+    _room(house, 1_000_000)
+    await house.at(8, 10)  # the slot's lease is over: nobody has to do anything
+    await house.at(8, 20)
+    assert {house.state(at) for at in numbers} == {"delivered"}
+    assert len(house.mails()) == len(numbers), "each once"
+    assert house.events("slot.missed") == []
+
+
+async def test_commands_say_what_is_wrong_with_the_database_and_what_to_do(house: Flow) -> None:
+    def says(*words: str) -> str:
+        result = CliRunner().invoke(app, [*words, "--settings", str(house.settings_path)], env={"COLUMNS": "200"})
+        assert result.exit_code == 1
+        assert "Traceback" not in result.output
+        return " ".join(result.output.split())
+
+    path = house.folder / "worker.db"
+    sound = path.read_bytes()
+    with house.house.db.begin() as tx:
+        tx.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    for command in (("status",), ("parked",), ("job", "intake"), ("run",), ("migrate",)):
+        assert "migrated by a newer version. Run that version, or restore the backup" in says(*command)
+    house.house.db.close()
+    for lying in path.parent.glob("worker.db-*"):
+        lying.unlink()
+    path.write_bytes(b"a letter to the bank, not a database. " * 200)
+    for command in (("status",), ("run",)):
+        assert "the file is damaged: stop every worker and restore the last backup" in says(*command)
+    path.write_bytes(sound[:4096] + b"\xff" * (len(sound) - 4096))
+    for command in (("status",), ("invoice", "show", "5001"), ("job", "intake")):
+        assert "the file is damaged: stop every worker and restore the last backup" in says(*command)
+    path.write_bytes(sound)
