@@ -91,7 +91,8 @@ CLIENTS: tuple[DemoClient, ...] = (
         "nordlys", "demo-key-nordlys", "Nordlys Bakeri & Konditori AS", _number(39910100),
         PostalAddress("Storgata 14", "", "9008", "Tromsø"), "15032080119",
         {"KID_CLIENT_NUMBER": "1001", "EMAIL_CHANNEL": "link", "ACCENT_COLOUR": "#1f4e5f",
-         "REPLY_TO": "faktura@nordlys.example", "RETURN_DATA": "on", "ACCOUNT_CLEARING": "1510",
+         "REPLY_TO": "faktura@nordlys.example", "REPORT_TO": "regnskap@nordlys.example, kontor@nordlys.example",
+         "RETURN_DATA": "on", "ACCOUNT_CLEARING": "1510",
          "ACCOUNT_ADMINISTRATIVE_FEES": "6970", "ACCOUNT_FINANCIAL_FEES": "6975", "ACCOUNT_BANK": "1920",
          "ACCOUNT_BALANCE": "2990", "ACCOUNT_INTEREST_INCOME": "8050", "ACCOUNT_LOSSES": "7830",
          "EFAKTURA": "on", "EFAKTURA_TENANT": MaventaState().open_company(_number(39910100))},
@@ -99,7 +100,8 @@ CLIENTS: tuple[DemoClient, ...] = (
     DemoClient(
         "fjordvik", "demo-key-fjordvik", "Fjordvik Rør og Varme AS", _number(39910200),
         PostalAddress("Kaigata 3", "", "5003", "Bergen"), "15032080119",
-        {"KID_CLIENT_NUMBER": "1002", "EMAIL_CHANNEL": "pdf", "NOTICE_FAMILY": "pledged", "ACCENT_COLOUR": "#7a3b1d"},
+        {"KID_CLIENT_NUMBER": "1002", "EMAIL_CHANNEL": "pdf", "NOTICE_FAMILY": "pledged", "ACCENT_COLOUR": "#7a3b1d",
+         "REPORT_TO": "regnskap@fjordvik.example"},
     ),
 )  # fmt: skip
 

@@ -74,8 +74,10 @@ async def play(*, out: Path, invoices: Path | None) -> int:
     report.print_table(console, stories)
     if the_play.before:
         console.print(money.table(the_play.before, money.standing(world)))
-    console.print(f"Look into [bold]{out}[/]: ehf, efaktura, mail, letters, registered, pdf, erp.json, "
-                  f"worker.log.jsonl.\nAsk the worker itself: factoring-worker status --settings {path}")  # fmt: skip
+    console.print(
+        f"Look into [bold]{out}[/]: ehf, efaktura, mail, letters, registered, pdf, reports (each day, to clients "
+        f"and factor), erp.json, worker.log.jsonl.\nAsk the worker itself: factoring-worker status --settings {path}"
+    )
     ended = all(story.invoice.state in (JourneyState.POSTED_BACK, JourneyState.PARKED) for story in stories)
     unforeseen = any(story.invoice.parked_reason in ("unexpected", "stamping_not_proven") for story in stories)
     listed = sum(len(client.invoices) for client in world.clients.values())
@@ -127,7 +129,7 @@ _SHOWN = {
     "try_later": "to be tried later", "unknown": "outcome unknown", "ask_confirmed": "found delivered by asking",
     "ask_refused": "given up by the access point", "next_letter": "to go as letters",
     "next_email_link": "to go by e-mail", "told_delivered": "told to the ERP", "told_status": "told as a new status",
-    "postback_refused": "refused by the ERP", "items_taken": "payments and events read", "items_matched": "matched",
+    "postback_refused": "refused by the ERP", "receipt_noted": "receipts from the print house", "items_taken": "payments and events read", "items_matched": "matched",
     "items_waiting": "waiting for a bookkeeper", "voucher_posted": "vouchers posted",
 }  # fmt: skip
 

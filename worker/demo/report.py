@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from email import message_from_bytes, policy
 from pathlib import Path
 
 import orjson
@@ -15,6 +16,7 @@ from worker.sandbox.world import World
 from worker.store import reading
 from worker.store.database import Database
 from worker.store.reading import Story
+from worker.store.rows import DeliveryRow
 from worker.tables import debtor_name, money
 
 _STATES = {
@@ -35,7 +37,28 @@ def write_folder(out: Path, world: World) -> None:
     (out / "erp.json").write_bytes(orjson.dumps(world.erp_report(), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
     (out / "pdf").mkdir(exist_ok=True)
     world.write_posted_back(out / "pdf")
+    _daily_reports(out, world)
     world.save(out / "sandbox")
+
+
+def _daily_reports(out: Path, world: World) -> None:
+    """The mails that tell of a day, each as text and HTML with what was attached."""
+    folder = out / "reports"
+    folder.mkdir(exist_ok=True)
+    for mail in world.mails:
+        message = message_from_bytes((out / mail.file).read_bytes(), policy=policy.default)
+        if not str(message["Subject"]).startswith("Dagsrapport"):
+            continue
+        attached = list(message.iter_attachments())
+        stem = next((Path(part.get_filename() or "").stem for part in attached), Path(mail.file).stem)
+        for kind, ending in (("plain", "txt"), ("html", "html")):
+            body = message.get_body((kind,))
+            if body is not None:
+                (folder / f"{stem}.{ending}").write_text(body.get_content(), encoding="utf-8")
+        for part in attached:
+            content = part.get_payload(decode=True)
+            if isinstance(content, bytes):
+                (folder / Path(part.get_filename() or "attached").name).write_bytes(content)
 
 
 def stories(db: Database) -> list[Story]:
@@ -46,7 +69,7 @@ def stories(db: Database) -> list[Story]:
 def outcome(story: Story) -> str:
     """In words: where it went, or what it waits for."""
     row = story.invoice
-    steps = [f"{FACTS[Channel(d.channel)].norwegian}: {_STATES[DeliveryState(d.state)]}" for d in story.deliveries]
+    steps = [f"{FACTS[Channel(d.channel)].norwegian}: {_state(d)}" for d in story.deliveries]
     if row.state == JourneyState.PARKED:
         steps.append(f"PARKED {row.parked_reason}")
     elif row.state == JourneyState.POSTED_BACK:
@@ -54,6 +77,11 @@ def outcome(story: Story) -> str:
     else:
         steps.append(row.state)
     return " → ".join(steps)
+
+
+def _state(delivery: DeliveryRow) -> str:
+    posted = delivery.channel == Channel.LETTER and delivery.state == DeliveryState.CONFIRMED
+    return "posted" if posted else _STATES[DeliveryState(delivery.state)]
 
 
 def why(story: Story) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -46,10 +47,12 @@ def working_day(day: date, *, ticks: tuple[tuple[int, int], ...] = ()) -> list[S
     """The worker's day: both intakes, the ticks asked for in between, and the report at half past three."""
     first, second = JOBS["intake"].times
     (report,) = JOBS["postback"].times
+    (evening,) = JOBS["report"].times
     scenes = [
         Scene(oslo(day, first), "intake, stamping, delivery; fallbacks", jobs=True),
         Scene(oslo(day, second), "second intake; fallbacks", jobs=True),
         Scene(oslo(day, report), "reports to the ERP, settlement", jobs=True),
+        Scene(oslo(day, evening), "is everything accounted for; the day's report to clients and factor", jobs=True),
         *(Scene(at(day, hour, minute), "what had to wait", jobs=True) for hour, minute in ticks),
     ]
     return sorted(scenes, key=lambda scene: scene.at)
@@ -95,6 +98,7 @@ def own_plot(world: World) -> Plot:
         Scene(at(FIRST_DAY, 9, 30), "new invoices and credit notes are made in the ERP", act=_late),
         Scene(at(FIRST_DAY, 10), "a customer card is mended in the ERP", act=_mend),
         *(Scene(at(day, 12), "debtors open their links", act=_opener(day)) for day in days),
+        *(Scene(at(day, 13, 30), "the print house prints and posts", act=_post) for day in (FIRST_DAY, LETTER_DAY)),
         *working_day(SECOND_DAY),
         Scene(at(SECOND_DAY, 14), "the bank and the factor lay their files in the inbox", act=money_comes),
         *working_day(LETTER_DAY, ticks=((15, 40),)),
@@ -139,6 +143,11 @@ async def _late(play: Play) -> str:
 async def _mend(play: Play) -> str:
     play.world.clients[cast.CLIENTS[0].key].mend_customer(10008, address1="Fjellveien 40")
     return "Fjellheim Pensjonat gets its street"
+
+
+async def _post(play: Play) -> str:
+    posted = await asyncio.to_thread(play.sandbox.print_shop.work)
+    return f"{len(posted)} letters"
 
 
 def _opener(day: date) -> Callable[[Play], Awaitable[str]]:

@@ -64,6 +64,7 @@ def write_settings(out: Path, sandbox: Sandbox, clients: list[ClientEnv], *, por
         "LEDGER_FOLDER": str(home / "registered"),
         "INBOX_FOLDER": str(home / "inbox"),
         "STATEMENT_FOLDER": str(home / "statements"),
+        "REPORT_TO": "drift@factoring.example",
         "LOG_FORMAT": "json",
         "FACTOR_NAME": cast.FACTOR_NAME,
         "FACTOR_ORGANISATION_NUMBER": cast.FACTOR_NUMBER,

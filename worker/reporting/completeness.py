@@ -75,7 +75,7 @@ def tell(found: Completeness) -> None:
     """One line for the check, one for each invoice nobody can explain; ids only."""
     log, counts = get_logger(), dict[str, int]()
     for finding in found.findings:
-        counts[finding.lack] = counts.get(finding.lack, 0) + 1
+        counts[str(finding.lack)] = counts.get(str(finding.lack), 0) + 1
     for one in found.unexplained:
         with bound(invoice=one.invoice):
             log.warning("completeness.unexplained", reason=one.lack, erp_id=one.erp_id, owner_of_remedy=one.owner)

@@ -80,10 +80,10 @@ def _sections(
     if day.delivered:
         yield _channels(day)
     if day.told or day.statuses or day.untold:
-        table = [("Levert, med PDF og KID", str(len(day.told)), words.amounts(one.total for one, _ in day.told))]
-        table += [("Ny status senere", str(day.statuses), "")] if day.statuses else []
-        table += [("Levert, men ikke meldt ennå", str(day.untold), "")] if day.untold else []
-        yield Section(title="Meldt til regnskapssystemet", head=("", "Antall", "Beløp"), table=tuple(table))
+        table = [("Levert, med PDF og KID", len(day.told), words.amounts(one.total for one, _ in day.told))]
+        table += [("Ny status senere", day.statuses, ""), ("Levert, men ikke meldt ennå", day.untold, "")]
+        shown = tuple((what, str(count), amount) for what, count, amount in table if count)
+        yield Section(title="Meldt til regnskapssystemet", head=("", "Antall", "Beløp"), table=shown)
     yield from _returns(day)
     yield from _warnings(day)
     yield from _missed(day)
@@ -116,9 +116,7 @@ def _channels(day: ReportDay) -> Section:
     for channel in Channel:
         sent = [one.about.total for one in day.delivered if one.channel == channel]
         if sent:
-            name = words.channel(channel)
-            table.append((name if name[:1].isupper() or name.startswith("eF") else name.capitalize(), str(len(sent)),
-                          words.amounts(sent)))  # fmt: skip
+            table.append((words.headed(words.channel(channel)), str(len(sent)), words.amounts(sent)))
     table.append(("Sum", str(len(day.delivered)), words.amounts(one.about.total for one in day.delivered)))
     total, again = len(table) - 1, len(day.delivered) - day.first_time
     if again:
@@ -163,9 +161,8 @@ def _warnings(day: ReportDay) -> Iterator[Section]:
 
 def _missed(day: ReportDay) -> Iterator[Section]:
     if day.missed:
-        lines = [f"{words.JOBS.get(job, job)} {words.moment(slot)}." for job, slot in day.missed]
         text = "Disse kjøringene ble ikke gjort til sin tid. Den neste tar igjen det som lå der."
-        yield Section(title="Kjøringer som uteble", words=text, lines=shortened(lines))
+        yield Section(title="Kjøringer som uteble", words=text, lines=shortened(words.missed(day.missed)))
 
 
 def _money(day: ReportDay, names: ClientNames, *, statement: bool) -> Iterator[Section]:
@@ -183,10 +180,13 @@ def _money(day: ReportDay, names: ClientNames, *, statement: bool) -> Iterator[S
 
 def completeness_section(check: Completeness | None) -> Section:
     """What the check found, in the client's words."""
-    title = "Kontroll: regnskapssystemet, registrerte fordringer og det som er levert"
+    title = "Kontroll"
     if check is None or not check.finished:
         return Section(title=title, words="Kontrollen er ikke gjort ferdig i dag. Vi følger den opp.")
-    alike = f"{words.plural(check.compared, 'faktura', 'fakturaer')} stemmer alle tre steder."
+    alike = (
+        f"{words.plural(check.compared, 'faktura', 'fakturaer')} stemmer i regnskapssystemet, blant de registrerte "
+        "fordringene og i det som er levert."
+    )
     known = [one for one in check.explained if one.lack is not Lack.MISSING_NUMBER]
     if known:
         alike += f" {len(known)} er ikke fremme ennå, og vi vet hvorfor."

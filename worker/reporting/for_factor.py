@@ -82,7 +82,7 @@ def _sections(clients: Sequence[ClientDay], unclaimed: Unclaimed) -> Iterator[Se
 def _unexplained(clients: Sequence[ClientDay]) -> Iterator[Section]:
     lines: list[str] = []
     for one in clients:
-        if one.check is None or not one.check.finished:
+        if not one.paused and (one.check is None or not one.check.finished):
             lines.append(f"{one.day.client}: kontrollen er ikke gjort ferdig.")
         for finding in one.check.unexplained if one.check is not None else ():
             which = f"faktura {finding.number}" if finding.number else "uten nummer"
@@ -135,11 +135,7 @@ def _where_else(clients: Sequence[ClientDay], unclaimed: Unclaimed) -> Iterator[
     ]  # fmt: skip
     if lines:
         yield Section(title="Ny vei, og EHF-plikt", lines=shortened(lines))
-    missed = [
-        f"{one.day.client}: {words.JOBS.get(job, job)} {words.moment(slot)}."
-        for one in clients
-        for job, slot in one.day.missed
-    ]
+    missed = [f"{one.day.client}, {line}" for one in clients for line in words.missed(one.day.missed)]
     if missed:
         yield Section(title="Kjøringer som uteble", lines=shortened(missed))
     rest = [f"{one.day.client}: {one.day.waiting} betalinger eller hendelser venter." for one in clients

@@ -46,6 +46,23 @@ def channel(name: str) -> str:
     return FACTS[Channel(name)].norwegian if name in set(Channel) else name
 
 
+def headed(text: str) -> str:
+    """With a capital first, but for eFaktura, which has its own way."""
+    return text if text.startswith("eF") else text[:1].upper() + text[1:]
+
+
+def missed(slots: Iterable[tuple[str, datetime]]) -> list[str]:
+    """`27.11.2026: henting og utsending kl. 08:00 og 10:30; oppgjør kl. 15:30.`, a line a day."""
+    days: dict[str, dict[str, list[str]]] = {}
+    for job, slot in slots:
+        name = JOBS.get(job, job)
+        days.setdefault(day(slot), {}).setdefault(name[:1].lower() + name[1:], []).append(
+            f"{slot.astimezone(OSLO):%H:%M}"
+        )
+    told = {date: [f"{job} kl. {' og '.join(at)}" for job, at in jobs.items()] for date, jobs in days.items()}
+    return [f"{date}: {'; '.join(parts)}." for date, parts in told.items()]
+
+
 def day(instant: datetime) -> str:
     return f"{instant.astimezone(OSLO):%d.%m.%Y}"
 
@@ -71,7 +88,7 @@ def amounts(totals: Iterable[Money | None]) -> str:
             found[total.currency] = found[total.currency] + total if total.currency in found else total
     parts = [wording.amount(found[currency], "nb") for currency in sorted(found, key=lambda one: (one != "NOK", one))]
     if unread:
-        parts.append(f"{unread} uten lest beløp")
+        parts.append(f"{unread} uten beløp")
     return " + ".join(parts)
 
 

@@ -47,9 +47,8 @@ class HeldInvoice:
 def held(db: Database, *, client: str, since: datetime) -> list[HeldInvoice]:
     """What is not done yet, whatever its age, and what was fetched or told to the ERP since then; oldest first."""
     with db.read() as tx:
-        told_since = (
-            select(postbacks.c.id).where(postbacks.c.invoice_id == invoices.c.id, postbacks.c.done_at >= since).exists()
-        )
+        told = postbacks.alias("told")
+        told_since = select(told.c.id).where(told.c.invoice_id == invoices.c.id, told.c.done_at >= since).exists()
         wanted = or_(invoices.c.state.not_in(_FINAL), invoices.c.fetched_at >= since, told_since)
         return _rows(tx, (invoices.c.client == client) & wanted)
 

@@ -208,7 +208,8 @@ def of_client(db: Database, *, client: str, since: datetime, until: datetime) ->
             statuses=_count(tx, postbacks.join(invoices), own, postbacks.c.kind == "status",
                             postbacks.c.state == "done", within(postbacks.c.done_at)),
             untold=_count(tx, postbacks.join(invoices), own, postbacks.c.kind == "delivered",
-                          invoices.c.state == JourneyState.DELIVERED, postbacks.c.created_at < until),
+                          postbacks.c.state != "done", invoices.c.state != JourneyState.WITHDRAWN,
+                          postbacks.c.created_at < until),
             turns=[
                 Turn(about=named[key], before=before, channel=channel, why=why, at=at)
                 for key, before, channel, why, at in turns
