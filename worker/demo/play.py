@@ -129,7 +129,8 @@ _SHOWN = {
     "try_later": "to be tried later", "unknown": "outcome unknown", "ask_confirmed": "found delivered by asking",
     "ask_refused": "given up by the access point", "next_letter": "to go as letters",
     "next_email_link": "to go by e-mail", "told_delivered": "told to the ERP", "told_status": "told as a new status",
-    "postback_refused": "refused by the ERP", "receipt_noted": "receipts from the print house", "items_taken": "payments and events read", "items_matched": "matched",
+    "postback_refused": "refused by the ERP", "receipt_noted": "receipts from the print house",
+    "items_taken": "payments and events read", "items_matched": "matched",
     "items_waiting": "waiting for a bookkeeper", "voucher_posted": "vouchers posted",
 }  # fmt: skip
 
