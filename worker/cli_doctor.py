@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import typer
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.progress import Progress, SpinnerColumn, TextColumn
 from rich.text import Text
 
@@ -34,8 +34,13 @@ def doctor(client: Client = None, json: Json = False, settings: Settings = DEFAU
     broken = {error.file.removesuffix(".env") for error in bad}
     if client is not None and client not in broken:
         choose(clients, client)
+    console = Console(stderr=True)
     watching = Progress(
-        SpinnerColumn(), TextColumn("asking everybody"), console=tables.terminal(), transient=True, disable=json
+        SpinnerColumn(),
+        TextColumn("asking everybody"),
+        console=console,
+        transient=True,
+        disable=json or not console.is_terminal,
     )
     with watching:
         watching.add_task("doctor", total=None)
@@ -69,7 +74,8 @@ def _view(results: Sequence[Result]) -> RenderableType:
         if not result.findings:
             continue
         if result.subject != subject:
-            parts += [Text(""), Text(result.subject or "for all clients", "bold")]
+            parts += [Text("")] if parts else []
+            parts.append(Text(result.subject or "for all clients", "bold"))
             subject = result.subject
         for place, finding in enumerate(result.findings):
             parts.append(_line(result.name if not place else "", finding))

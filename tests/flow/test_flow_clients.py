@@ -102,7 +102,7 @@ async def test_a_client_from_options_for_scripts(house: Flow) -> None:
 
 async def test_the_name_of_a_client_that_has_invoices_is_not_given_to_another(house: Flow) -> None:
     house.invoice(1, person())
-    await house.at(8)
+    await house.job("intake")
     path_of(house, "nordlys").unlink()
     said = command(house, "client", "new", "nordlys", *options(GIVEN))
     assert (said.exit_code, "has invoices of a client nordlys" in said.stderr) == (1, True)

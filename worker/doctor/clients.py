@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from worker.doctor.findings import Finding, fault, ok, trouble, warning
+from worker.doctor.findings import Finding, Verdict, fault, ok, trouble, warning
 from worker.model.kid import KidError, KidLayout
 from worker.model.outcomes import OutsideError
 from worker.model.party import organisation_number
@@ -51,7 +51,9 @@ async def erp(erp: Erp, *, expected: str, privileges: Privileges) -> list[Findin
         waiting = [row async for row in erp.available_invoices()]
         await erp.debtor_cards(codes=["1"])
     except OutsideError as error:
-        return [*found, trouble(error, denied=privileges.where, away=_AWAY)]
+        told = any(one.verdict is Verdict.FAULT and one.what.startswith("privilege") for one in found)
+        denied = "mend the privileges named above" if told else privileges.where
+        return [*found, trouble(error, denied=denied, away=_AWAY)]
     return [*found, ok(f"the key is right; list and customer cards can be read, {len(waiting)} invoices wait")]
 
 
