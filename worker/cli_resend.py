@@ -45,7 +45,11 @@ def resend(
     channel: Annotated[ChannelName, typer.Option("--channel", help="Which way it goes now.")],
     reason: Annotated[str, typer.Option("--reason", help="Why, for whoever looks at it later.")],
     address: Annotated[
-        str, typer.Option("--address", help="E-mail addresses with ; between, instead of the debtor's own.")
+        str,
+        typer.Option(
+            "--address",
+            help="E-mail addresses, or a letter's address lines, with ; between, instead of the debtor's own.",
+        ),
     ] = "",
     by: By = "",
     now: Now = None,

@@ -94,7 +94,7 @@ async def test_a_day_with_efaktura(house: Flow) -> None:
 
     # A person has it sent once more, the only way to a second one on the same channel. Commands last: they log anew.
     for options, why in (
-        (("--channel", "letter", "--address", "Nygata 2"), "drawn on it"),
+        (("--channel", "letter", "--address", "Nygata 2"), "three to six lines"),
         (("--channel", "ehf"), "no electronic address"),
         (("--channel", "email_pdf", "--address", "ingen adresse"), "must be e-mail addresses"),
     ):

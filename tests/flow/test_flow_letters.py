@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pypdf import PdfReader
 from typer.testing import CliRunner
 
 from tests.support.flow import DAY, Flow, flow, person
 from worker.cli import app
 from worker.model.channel import Channel
 from worker.model.party import PostalAddress
+from worker.routing import resend_address
 from worker.store import resending
+from worker.wiring import routing_rules
 
 pytestmark = pytest.mark.anyio
 
@@ -36,11 +39,14 @@ def batches(house: Flow) -> list[list[str]]:
     return sorted([job["invoice_number"] for job in document["jobs"]] for document in found)
 
 
-def resend(house: Flow, number: int) -> None:
-    letter = house.delivery(number)
+def resend(house: Flow, number: int, address: str) -> None:
+    (client,) = house.clients
+    row = house.story(number).invoice
+    today = house.clock.now().date()
+    to = resend_address(Channel.LETTER, row, routing_rules(client), given=address, earlier=[], today=today)
     resending.resend(
-        house.house.db, letter.invoice_id, channel=Channel.LETTER, address=letter.address, reason="ny adresse",
-        by="kari", now=house.clock.now(),
+        house.house.db, row.id, channel=Channel.LETTER, address=to, reason="ny adresse", by="kari",
+        now=house.clock.now(),
     )  # fmt: skip
 
 
@@ -98,10 +104,18 @@ async def test_a_slots_letters_from_the_batch_to_the_receipts(tmp_path: Path) ->
         assert house.state(5004) == "parked: letter_returned"
         command(house, "receipts", "ignore", str(broken))
         assert "Nothing waits" in command(house, "receipts", "list")
-        resend(house, 5003)
+        resend(house, 5003, "Per Åsen; Nyveien 2 ;0155 OSLO")
         await house.at(15, 40, day=NEXT)
         assert house.deliveries(5003) == [("letter", "confirmed"), ("letter", "handed_over")]
         assert batches(house) == [["5001", "5002", "5003", "5004"], ["5003"]]
+        (path,) = house.sandbox.print_folder.glob("*.json")
+        (job,) = json.loads(path.read_bytes())["jobs"]
+        assert job["address_lines"] == ["Per Åsen", "Nyveien 2", "0155 OSLO"]
+        pages = PdfReader(house.sandbox.print_folder / job["file"]).pages
+        assert len(pages) == job["pages"] == (house.story(5003).invoice.pdf_pages or 0) + 1
+        assert "Nyveien 2" in pages[0].extract_text()
+        assert "Vedlagt: Faktura 5003 fra Nordlys Bakeri AS" in pages[0].extract_text()
+        assert "Returveien 7" in pages[1].extract_text(), "the invoice behind it is as it was"
         assert all("veien" not in str(line) for line in house.log()), "no address in the log"
 
 

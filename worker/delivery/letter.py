@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from worker.delivery.cover import DoesNotFit, with_cover
 from worker.delivery.outbound import DeliveryConfig, Parcel, Sent
 from worker.model.journey import DeliveryEvent
 from worker.model.letter import job_id
+from worker.model.outcomes import Refused
 from worker.ports import PrintHouse, PrintJob
 
 
@@ -15,15 +17,17 @@ def job_name(parcel: Parcel) -> str:
 
 
 def print_job(parcel: Parcel, config: DeliveryConfig) -> PrintJob:
-    """The job, the same on every try."""
+    """The job, the same on every try. Raises Refused when the address does not fit the window."""
     delivery = parcel.delivery
+    lines = tuple(delivery.address.split("\n"))
+    pdf, pages = _paper(parcel, lines, config)
     return PrintJob(
         job_id=job_name(parcel),
         client=parcel.invoice.client,
         invoice_number=parcel.invoice.number,
-        pdf=parcel.pdf,
-        pages=parcel.invoice.pdf_pages or 0,
-        address_lines=tuple(delivery.address.split("\n")),
+        pdf=pdf,
+        pages=pages,
+        address_lines=lines,
         return_address=config.return_address,
         colour=config.letter_colour,
         duplex=config.letter_duplex,
@@ -32,6 +36,27 @@ def print_job(parcel: Parcel, config: DeliveryConfig) -> PrintJob:
         return_handling=config.letter_return,
         batch_id=delivery.batch or "",
     )
+
+
+def _paper(parcel: Parcel, lines: tuple[str, ...], config: DeliveryConfig) -> tuple[bytes, int]:
+    """What is printed, and its pages: with a sheet in front when it goes elsewhere than to the address drawn on it."""
+    invoice = parcel.invoice
+    pages, drawn = invoice.pdf_pages or 0, tuple((invoice.debtor or {}).get("recipient_lines") or ())
+    if not drawn or drawn == lines:
+        return parcel.pdf, pages
+    try:
+        paper = with_cover(
+            parcel.pdf,
+            recipient=lines,
+            return_address=config.return_address,
+            language=invoice.language or "nb",
+            client_name=config.client_name,
+            number=invoice.number,
+            is_credit=bool(invoice.is_credit),
+        )
+    except DoesNotFit as error:
+        raise Refused(f"letter: {error}") from None
+    return paper, pages + 1
 
 
 async def send(parcel: Parcel, config: DeliveryConfig, print_house: PrintHouse) -> Sent:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from worker.delivery.attempts import NOBODY_SERVED, Begun, Desk, begin, conclude, still_ours
@@ -9,8 +10,8 @@ from worker.delivery.letter import job_name, print_job
 from worker.delivery.outbound import Parcel, Sent
 from worker.model.channel import Channel
 from worker.model.journey import DeliveryEvent
-from worker.model.outcomes import TryLater
-from worker.ports import BatchHandOver
+from worker.model.outcomes import Refused, TryLater
+from worker.ports import BatchHandOver, PrintJob
 from worker.store import letter_batches
 from worker.store.isolation import isolated
 from worker.store.rows import DeliveryRow
@@ -60,15 +61,22 @@ def _about(delivery: DeliveryRow) -> Any:
 
 async def _called(desk: Desk, begun: list[Begun]) -> BatchHandOver | Exception:
     """The one call for them all. What goes wrong is everybody's and is told to each attempt."""
-    jobs = [print_job(one.parcel, desk.config) for one in begun]
+    jobs, refused = list[PrintJob](), dict[str, Refused]()
     try:
+        for one in begun:
+            try:
+                jobs.append(print_job(one.parcel, desk.config))
+            except Refused as error:
+                refused[job_name(one.parcel)] = error
+        if not jobs:
+            return BatchHandOver("", refused, frozenset())
         async with still_ours(desk, *(one.result.delivery for one in begun)):
             done = await desk.carriers.print_house.hand_over_batch(jobs=jobs)
     except Exception as error:  # noqa: BLE001 - raised again in each letter's own attempt, which records it
         return error
     count = len(jobs) - len(done.refused) - len(done.went_without)
     get_logger().info("delivery.batch_handed_over", count=count)
-    return done
+    return replace(done, refused={**done.refused, **refused})
 
 
 async def _outcome(parcel: Parcel, done: BatchHandOver | Exception) -> Sent:

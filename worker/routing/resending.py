@@ -12,6 +12,8 @@ from worker.routing.choose import Debtor, RoutingRules, Terms, is_print_only
 from worker.routing.debtor import debtor_of, terms_of
 from worker.store.resending import CannotResend
 from worker.store.rows import DeliveryRow, InvoiceRow
+from worker.support.pdf import lettering
+from worker.support.pdf.window import DoesNotFit, address_lines
 
 
 def resend_address(
@@ -23,27 +25,39 @@ def resend_address(
     earlier: Sequence[DeliveryRow],
     today: date,
 ) -> str:
-    """The address of the new delivery. `given`: the person's own, for e-mail only. Raises CannotResend."""
+    """The address of the new delivery. `given`: the person's own, for e-mail and letters. Raises CannotResend."""
     debtor, terms = debtor_of(invoice), terms_of(invoice)
     if is_print_only(debtor, rules) and channel is not Channel.LETTER:
         raise CannotResend("the debtor gets letters only: its e-mail is the client's print-only address")
     if channel in (Channel.EMAIL_LINK, Channel.EMAIL_PDF):
         return _emails(given or debtor.email, given=bool(given))
+    if channel is Channel.LETTER:
+        return "\n".join(_postal(given) if given else debtor.address_lines)
     if given:
         raise CannotResend(_FIXED[channel])
     if channel is Channel.EHF:
         return _participant(debtor)
-    if channel is Channel.EFAKTURA:
-        return _consumer(debtor, terms, rules, earlier, today)
-    return "\n".join(debtor.address_lines)
+    return _consumer(debtor, terms, rules, earlier, today)
 
 
 _FIXED = {
-    Channel.EHF: "an EHF goes to the electronic address in the document: --address is for e-mail",
-    Channel.EFAKTURA: "an eFaktura goes to the person the provider has found: --address is for e-mail",
-    Channel.LETTER: "a letter goes to the address drawn on it: the client corrects the customer card and makes the "
-    "invoice anew; --address is for e-mail",
+    Channel.EHF: "an EHF goes to the electronic address in the document: --address is for e-mail and letters",
+    Channel.EFAKTURA: "an eFaktura goes to the person the provider has found: --address is for e-mail and letters",
 }
+
+
+def _postal(text: str) -> list[str]:
+    """The lines of a postal address, name first, with ; between."""
+    lines = [" ".join(part.split()) for part in text.replace("\n", ";").split(";")]
+    lines = [line for line in lines if line]
+    if not 3 <= len(lines) <= 6 or not all(line.isprintable() for line in lines):
+        raise CannotResend("--address must be three to six lines with ; between: name, street, postal code and city")
+    try:
+        lettering.load()
+        address_lines(lines)
+    except DoesNotFit as error:
+        raise CannotResend(str(error)) from None
+    return lines
 
 
 def _emails(text: str, *, given: bool) -> str:

@@ -27,9 +27,8 @@ from worker.support.pdf.sheet import (
     Row,
     Sheet,
 )
+from worker.support.pdf.window import DoesNotFit, draw_window
 
-WINDOW_TOP, WINDOW_HEIGHT, WINDOW_WIDTH = 45.0, 20.0, 80.0
-RETURN_BASELINE = 43.0
 FACTS_LEFT = 124.0
 BELOW_WINDOW = 81.0
 _LEADING = 3.75
@@ -53,23 +52,11 @@ def letterhead(sheet: Sheet, document: Document, logo: ImageReader | None) -> No
 
 
 def address_window(sheet: Sheet, config: PaperConfig) -> None:
-    """The recipient, inside the window whatever its length: 10 pt, smaller only when it would not fit."""
-    size = 10.0
-    while True:
-        style, leading = Style(size), size * 0.4
-        lines = [part for line in config.recipient_lines for part in lettering.wrap(line, style, WINDOW_WIDTH)]
-        if len(lines) * leading <= WINDOW_HEIGHT:
-            break
-        size -= 0.5
-        if size < 5:
-            raise PdfError("the recipient's address does not fit the window")
-    for number, line in enumerate(lines):
-        sheet.text(LEFT, WINDOW_TOP + leading * (number + 0.8), line, style)
-    home = lettering.one_line(config.return_address)
-    style = lettering.shrink(home, Style(7), 98)
-    if style.size < 4:
-        raise PdfError("the return address does not fit on one line")
-    sheet.text(LEFT, RETURN_BASELINE, home, style, colour=sheet.palette.grey)
+    """The recipient inside the window, and the return address above it."""
+    try:
+        draw_window(sheet, recipient=config.recipient_lines, return_address=config.return_address)
+    except DoesNotFit as error:
+        raise PdfError(str(error)) from None
 
 
 def facts(sheet: Sheet, document: Document, config: PaperConfig, texts: Texts) -> None:
