@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
-from worker.day import last_due
-from worker.ops import Clients, Readiness, StoreFigures, Vitals, create_ops_app
+from worker.day import JOBS, last_due
+from worker.ops import Clients, Desk, Readiness, StoreFigures, Vitals, create_ops_app, ops_pages
 from worker.portal import create_app
 from worker.store.links import StoreLinkBook
 from worker.wiring import House
@@ -57,7 +58,7 @@ def readiness_of(house: House, *, clients: Callable[[], Clients], owner: str) ->
 
 
 def ops_server(house: House, *, vitals: Vitals, readiness: Readiness, clients: Callable[[], Clients]) -> uvicorn.Server:
-    """The operations' door: health, readiness, metrics."""
+    """The operations' door: health, readiness, metrics, and with OPS_TOKEN the page for people."""
     settings = house.settings
     disks: dict[str, Path] = {}
     if house.db.file is not None:
@@ -72,7 +73,12 @@ def ops_server(house: House, *, vitals: Vitals, readiness: Readiness, clients: C
         last_due=last_due,
         disks=disks,
     )
-    app = create_ops_app(vitals=vitals, readiness=readiness, figures=figures)
+    pages: list[BaseRoute] = []
+    token = settings.ops_token.get_secret_value()
+    if token:
+        desk = Desk(db=house.db, clock=house.clock, clients=clients, jobs=list(JOBS))
+        pages = ops_pages(desk=desk, token=token, factor=settings.factor_name)
+    app = create_ops_app(vitals=vitals, readiness=readiness, figures=figures, more=pages)
     return _server(app, host=settings.ops_host, port=settings.ops_port)
 
 
