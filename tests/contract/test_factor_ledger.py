@@ -155,3 +155,45 @@ async def test_a_folder_that_cannot_be_written_is_an_os_error(tmp_path: Path) ->
     (tmp_path / "boker").write_bytes(b"a file where the folder should be")
     with pytest.raises(OSError):
         await FolderFactorLedger(tmp_path).register(claim=CLAIM)
+
+
+async def test_what_lies_there_is_listed_and_read(tmp_path: Path) -> None:
+    ledger = FolderFactorLedger(tmp_path)
+    assert ledger.lying(client="boker") == []
+    name = await ledger.register(claim=CLAIM)
+    (tmp_path / "boker" / ".half.json").write_text("{", encoding="utf-8")
+    assert ledger.lying(client="boker") == [name]
+    assert ledger.lying(client="vik") == []
+    lying = ledger.read(name=name)
+    assert lying is not None
+    assert (lying.erp_id, lying.number, lying.kid, lying.total, lying.currency, lying.stamped_sha256, lying.fault) == (
+        CLAIM.erp_id, CLAIM.number, CLAIM.kid, "12500.50", "NOK", CLAIM.stamped_sha256, "",
+    )  # fmt: skip
+    (tmp_path / name).unlink()
+    assert ledger.read(name=name) is None, "taken away by the factor's system"
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (b"{", "not JSON"),
+        (b"[]", "not an object"),
+        (b'{"schema": "something-else"}', "not a registered claim of this version"),
+        (b'{"schema": "factoring-worker/registered-claim", "schema_version": 2}', "not a registered claim"),
+    ],
+)
+def test_a_file_that_is_no_claim_says_why(tmp_path: Path, content: bytes, fault: str) -> None:
+    (tmp_path / "boker").mkdir()
+    (tmp_path / "boker" / "x.json").write_bytes(content)
+    lying = FolderFactorLedger(tmp_path).read(name="boker/x.json")
+    assert lying is not None
+    assert lying.fault.startswith(fault)
+
+
+def test_a_claim_with_odd_parts_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    (tmp_path / "boker").mkdir()
+    odd = {"schema": "factoring-worker/registered-claim", "schema_version": 1, "payment": [], "total": {"amount": 5}}
+    (tmp_path / "boker" / "x.json").write_text(json.dumps(odd), encoding="utf-8")
+    lying = FolderFactorLedger(tmp_path).read(name="boker/x.json")
+    assert lying is not None
+    assert (lying.kid, lying.total, lying.fault) == ("", "", "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -112,6 +113,23 @@ def bearer(call: Any) -> str:
 
 async def every(erp: Erp) -> list[str]:
     return [invoice.number async for invoice in erp.available_invoices()]
+
+
+async def delivered(erp: Erp, since: datetime) -> list[str]:
+    return [invoice.number async for invoice in erp.delivered_invoices(since=since)]
+
+
+async def test_delivered_invoices_are_paged_from_a_day_on(go: PowerOfficeGo, net: Any, time: Time) -> None:
+    rows = [row(number) for number in (10, 11, 12, 13)]
+    rows += [row(14, createdDate="2026-02-28T22:59:59 +00:00"), row(15, createdDate=None)]
+    listed = net.get("/Factoring/InvoicesDelivered").mock(side_effect=listing(rows))
+    since = datetime(2026, 3, 1, tzinfo=UTC)
+    assert await delivered(go, since) == ["10", "11", "12", "13", "15"], "older ones are left out, undated ones are not"
+    asked = parse_qs(listed.calls[0].request.url.query.decode())
+    assert asked["$filter"] == ["(CreatedDate ge DateTimeOffset'2026-02-28T21:00:00')"]
+    assert asked["$orderby"] == ["InvoiceNo asc"]
+    assert listed.call_count == 2
+    assert time.naps == [2.0], "the replica may lag behind what was just told"
 
 
 # --- tokens -------------------------------------------------------------------------------------

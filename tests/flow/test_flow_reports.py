@@ -1,4 +1,4 @@
-"""The day is told once, in sums that foot; what cannot be sent is tried until the evening, what may have arrived never."""
+"""The day is told once, in sums that foot; what cannot be sent is tried until the evening, unless it may have come."""
 
 from __future__ import annotations
 

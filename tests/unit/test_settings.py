@@ -250,6 +250,10 @@ def test_a_clients_file(tmp_path: Path) -> None:
     assert own.settings.print_only_address == "printonly@factoringfinans.no"
 
 
+def test_a_report_goes_to_several(tmp_path: Path) -> None:
+    assert client(tmp_path, CLIENT | {"REPORT_TO": "kari@a.no;ola@b.no ,"}).settings.report_to == "kari@a.no, ola@b.no"
+
+
 @pytest.mark.parametrize(
     ("change", "key"),
     [
@@ -263,6 +267,8 @@ def test_a_clients_file(tmp_path: Path) -> None:
         ({"EMAIL_CHANNEL": "pigeon"}, "EMAIL_CHANNEL"),
         ({"UNOPENED_DAYS": "0"}, "UNOPENED_DAYS"),
         ({"PRINT_ONLY_ADDRESS": "two@a.no, three@b.no"}, "PRINT_ONLY_ADDRESS"),
+        ({"REPORT_TO": "kari@a.no, nobody"}, "REPORT_TO"),
+        ({"REPORT_TO": ", ".join(f"kari{n}@a.no" for n in range(11))}, "REPORT_TO"),
         ({"ACCENT_COLOUR": "blue"}, "ACCENT_COLOUR"),
         ({"LOGO_FILE": "/nowhere/logo.png"}, "LOGO_FILE"),
         ({"FACTOR_ACCOUNT": "15032080118"}, "FACTOR_ACCOUNT"),

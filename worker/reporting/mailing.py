@@ -46,15 +46,14 @@ class FactorReportConfig:
 
 
 def period(db: Database, *, client: str, day: date, now: datetime) -> tuple[datetime, datetime]:
-    """What the day's report tells of: as written down when it was begun, else from where the last one ended.
+    """What the day's report tells of: as written down when it was begun, else from where the last one sent ended.
 
     A day's first report begins at midnight (Oslo); a day that is over ends there.
     """
     begun = reports.of_day(db, client=client, day=day)
     if begun is not None:
         return begun.since, begun.until
-    earlier = reports.before(db, client=client, day=day)
-    since = earlier.until if earlier is not None else oslo(day, time(0))
+    since = reports.told_until(db, client=client, day=day) or oslo(day, time(0))
     end = oslo(date.fromordinal(day.toordinal() + 1), time(0))
     return since, max(since, min(now, end))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, insert, select, update
+from sqlalchemy import ColumnElement, and_, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from worker.store.claiming import LEASE
@@ -41,9 +41,14 @@ def of_day(db: Database, *, client: str, day: date) -> ReportRow | None:
     return _one(db, daily_reports.c.client == client, daily_reports.c.day == day)
 
 
-def before(db: Database, *, client: str, day: date) -> ReportRow | None:
-    """The last report before that day: the next one begins where it ends."""
-    return _one(db, daily_reports.c.client == client, daily_reports.c.day < day)
+def told_until(db: Database, *, client: str, day: date) -> datetime | None:
+    """Where the last report before that day ended that may have arrived; when none has, where the first began that did
+    not. None when there was none."""
+    earlier = and_(daily_reports.c.client == client, daily_reports.c.day < day)
+    arrived = daily_reports.c.state.in_(["sent", "unknown"])
+    with db.read() as tx:
+        ended = tx.execute(select(func.max(daily_reports.c.until)).where(earlier, arrived)).scalar()
+        return ended or tx.execute(select(func.min(daily_reports.c.since)).where(earlier)).scalar()
 
 
 def begin(db: Database, *, client: str, day: date, since: datetime, until: datetime, now: datetime) -> ReportRow:
