@@ -66,7 +66,6 @@ _LINK_CLIENT = (
     .scalar_subquery()
 )
 SHELVES = (
-    Shelf(Removal.LINKS, links, links.c.expires_at, _links_over, client=_LINK_CLIENT),
     Shelf(
         Removal.WORDS, bounces, bounces.c.noted_at,
         lambda before: and_(
@@ -115,6 +114,8 @@ SHELVES = (
         Removal.RUNS, completeness_checks, completeness_checks.c.day,
         lambda before: completeness_checks.c.day < before.astimezone(UTC).date(), None, completeness_checks.c.client,
     ),
+    # After what is emptied of the codes asked for it: a link takes them along.
+    Shelf(Removal.LINKS, links, links.c.expires_at, _links_over, client=_LINK_CLIENT),
 )  # fmt: skip
 
 
