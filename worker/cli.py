@@ -12,6 +12,7 @@ import typer
 
 from worker import __version__, tables
 from worker.cli_audit import audit_app
+from worker.cli_backup import backup
 from worker.cli_bounces import bounces_app
 from worker.cli_client import client_app, without_paused
 from worker.cli_common import (
@@ -108,6 +109,7 @@ def run(settings: Settings = DEFAULT) -> None:
     """Run the worker: the timetable and the portal, until SIGTERM."""
     loaded = worker_settings(settings)
     log.configure(style=loaded.log_format, level=loaded.log_level)
+    log.catch_what_is_left()
     open_database(loaded).close()
     clients, bad = load_all_clients(loaded)
     log_broken(bad)
@@ -126,6 +128,7 @@ def job(
     """Run one job now, whatever the time of day."""
     loaded = worker_settings(settings)
     log.configure(style=loaded.log_format, level=loaded.log_level)
+    log.catch_what_is_left()
     clock = clock_of(now, loaded)
     clients, bad = load_all_clients(loaded)
     log_broken(bad)
@@ -238,6 +241,7 @@ def retry(
     typer.echo(f"invoice {row.id} goes on: {state}")
 
 
+app.command()(backup)
 app.command()(health)
 app.command()(doctor)
 app.command()(resend)

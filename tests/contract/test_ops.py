@@ -22,7 +22,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from typer.testing import CliRunner
 
-from tests.architecture.source import ROOT
+from tests.architecture.source import ROOT, table
 from tests.support.database import prepared
 from tests.support.flow import logging_to
 from tests.support.serving import listening, serving
@@ -262,6 +262,8 @@ async def test_alarms_and_dashboard_ask_for_numbers_there_are(house: House) -> N
     ours = {name for name in told if name.startswith("factoring_")}
     families = {re.sub(r"_(total|bucket|count|sum)$", "", name) for name in ours}
     assert families - {re.sub(r"_(total|bucket|count|sum)$", "", name) for name in asked} == set()
+    explained = set(table("docs/watching.md", "The numbers")) - {"process_..."}
+    assert {name.removesuffix("_total") for name in explained} == families
 
 
 def test_every_alarm_says_how_bad_it_is_and_what_to_do() -> None:

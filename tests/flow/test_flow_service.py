@@ -17,8 +17,14 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from tests.support.flow import DAY, Debtor, Flow, client_plan, flow, person
+from tests.support.serving import listening, serving
+from worker.demo.stage import free_port
 from worker.sandbox import magic
 from worker.store import slots
 from worker.store.rows import SlotRow
@@ -275,3 +281,43 @@ async def test_a_port_in_use_is_said_and_no_work_is_begun(house: Flow) -> None:
             assert "in use" in said["message"]
             assert "Traceback" not in child.errors
     assert slot(house, "intake", 8) is None
+
+
+async def test_whoever_watches_sees_the_morning_and_hears_of_each_job(tmp_path: Path) -> None:
+    """Two doors and the dead man's switch, as a container host, Prometheus and Healthchecks meet them."""
+    signs: list[str] = []
+
+    async def sign(request: Request) -> Response:
+        signs.append(request.url.path)
+        return Response()
+
+    switch = Starlette(routes=[Route("/{rest:path}", sign, methods=["POST"])])
+    port = free_port()
+    with listening() as (door, address), serving(switch, door):
+        watched = {"OPS_PORT": str(port), "PING_URL": f"{address}/key/{{job}}"}
+        async with flow(tmp_path, client_plan(), client_plan("fjordvik"), settings=watched) as house:
+            house.invoice(4001, person())
+            async with started(house, at(8, 20)) as child:
+                await until(lambda: len(signs) == 3)
+                async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+                    assert (await client.get("/healthz")).text == "ok"
+                    assert (await client.get("/readyz")).text == "ok"
+                    told = (await client.get("/metrics")).text
+                async with httpx.AsyncClient(base_url=house.house.settings.portal_url) as client:
+                    assert (await client.get("/readyz")).text == "ok"
+                    assert (await client.get("/metrics")).status_code == 404, "never on the public side"
+                child.process.send_signal(signal.SIGTERM)
+                assert await child.ended() == 0
+    assert sorted(signs) == ["/key/fallback", "/key/follow_up", "/key/intake"]
+    for line in (
+        'factoring_invoices{channel="email_link",client="nordlys",state="delivered"} 1.0',
+        'factoring_attempts_total{act="send",outcome="accepted",subject="delivery"} 1.0',
+        'factoring_call_seconds_count{counterparty="smtp",outcome="answered"} 1.0',
+        'factoring_run_seconds_count{job="intake",outcome="done"} 2.0',
+        'factoring_job_last_success_timestamp_seconds{client="fjordvik",job="intake"} 1.7955912e+09',
+        'factoring_log_lines_total{level="error"} 0.0',
+    ):
+        assert line in told, line
+    for counted in ("poweroffice_go", "sftp_print_house"):
+        assert f'factoring_call_seconds_count{{counterparty="{counted}"' in told
+    assert 'factoring_budget_wait_seconds_count{budget="poweroffice_go"}' in told

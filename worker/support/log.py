@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import threading
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -149,6 +150,20 @@ def configure(
     root.setLevel(logging.WARNING)
     for noisy in ("httpx", "httpcore", "uvicorn.access", "apscheduler", "asyncssh", "alembic", "mail.log"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def catch_what_is_left() -> None:
+    """What Python itself would write to standard error (warnings, what nobody caught, in threads and in finalizers)
+    becomes a line like any other: by type and place, for its words may hold anything. For long-running commands."""
+    logging.captureWarnings(True)
+
+    def uncaught(error: BaseException | None) -> None:
+        if error is not None and not isinstance(error, KeyboardInterrupt):
+            get_logger().error("program.uncaught", exc_info=error)
+
+    sys.excepthook = lambda _kind, error, _trace: uncaught(error)
+    threading.excepthook = lambda met: uncaught(met.exc_value)
+    sys.unraisablehook = lambda met: uncaught(met.exc_value)
 
 
 def beside_answers(*, style: Literal["auto", "json", "console"], level: str) -> None:

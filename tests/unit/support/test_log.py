@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import logging
+import sys
+import threading
+import warnings
 from collections.abc import Generator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -135,3 +139,36 @@ def test_no_token_survives_scrubbing(token: str) -> None:
 @given(st.text(max_size=600))
 def test_scrubbed_text_is_short(text: str) -> None:
     assert len(log.scrub(text)) <= 300
+
+
+def test_what_python_would_write_beside_the_log_is_a_line_of_it(lines: io.StringIO) -> None:
+    """Python's own words would tell the message, and the message anything: here a name."""
+    hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
+    try:
+        log.catch_what_is_left()
+        sys.excepthook(ValueError, ValueError("Kari Østby"), None)
+        thread = threading.Thread(target=lambda: {}["Kari Østby"])
+        thread.start()
+        thread.join()
+        _Breaks()
+        gc.collect()
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.warn("kari.ostby@privat.example is old", stacklevel=1)
+    finally:
+        sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
+        logging.captureWarnings(False)
+    told = [(line["event"], line.get("error_type", line.get("library"))) for line in read(lines)]
+    assert told == [
+        ("program.uncaught", "ValueError"),
+        ("program.uncaught", "KeyError"),
+        ("program.uncaught", "OSError"),
+        ("library.message", "py.warnings"),
+    ]
+    assert "Kari" not in lines.getvalue()
+    assert "kari" not in lines.getvalue()
+
+
+class _Breaks:
+    def __del__(self) -> None:
+        raise OSError("Kari Østby")
