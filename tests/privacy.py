@@ -51,24 +51,32 @@ class Search:
 def search(lines: Iterable[str], things: set[Thing]) -> Search:
     """Looks for every thing in every line, values of times and hashes left out."""
     found: list[tuple[int, str, str]] = []
-    patterns = [(thing, re.compile(rf"(?<![^\W_]){re.escape(thing.value)}(?![^\W_])", re.IGNORECASE)
-                 if thing.kind != "part of a name" else re.compile(rf"(?<!\w){re.escape(thing.value)}(?!\w)"))
-                for thing in things]  # fmt: skip
+    wanted = [(thing, thing.value.casefold()) for thing in things]
     number = 0
     for number, line in enumerate(lines, 1):
         told = json.loads(line)
         text = json.dumps({key: value for key, value in told.items() if key not in _TIMES}, ensure_ascii=False)
         folded = text.casefold()
-        for thing, pattern in patterns:
-            if thing.value.casefold() in folded and pattern.search(text):
+        for thing, value in wanted:
+            if value in folded and _pattern(thing).search(text):
                 found.append((number, str(told.get("event")), thing.kind))
     return Search(number, len(things), Counter(thing.kind for thing in things), found)
 
 
-def collect(*, world: Path, database: Path, mails: Path, config: Path, keys: Path | None = None) -> set[Thing]:
-    """`world`: the folder with the sandbox's world.json; `mails`: with .eml files; `config`: with worker.env."""
+def _pattern(thing: Thing) -> re.Pattern[str]:
+    """Not within a longer word or number. Part of a name only as names are written: `per` is a word."""
+    whole = re.escape(thing.value)
+    if thing.kind == "part of a name":
+        return re.compile(rf"(?<!\w){whole}(?!\w)")
+    return re.compile(rf"(?<![^\W_]){whole}(?![^\W_])", re.IGNORECASE)
+
+
+def collect(
+    *, world: Mapping[str, Any], database: Path, mails: Path, config: Path, keys: Path | None = None
+) -> set[Thing]:
+    """`world`: the sandbox's state, as in its world.json; `mails`: folder with .eml files; `config`: of worker.env."""
     found = {
-        *_of_world(json.loads((world / "world.json").read_text(encoding="utf-8"))),
+        *_of_world(world),
         *_of_database(database),
         *_of_mails(mails),
         *_of_settings(config),
@@ -106,7 +114,8 @@ def _card(card: Mapping[str, Any], *, lines: Iterable[str]) -> Iterator[Thing]:
     for address in (card["email"], card["invoice_email"]):
         for one in filter(None, re.split(r"[;,\s]+", address or "")):
             yield Thing("e-mail", one)
-            yield Thing("e-mail", one.partition("@")[0] if re.search(r"[.+]", one.partition("@")[0]) else one)
+            if re.search(r"[.+]", one.partition("@")[0]):
+                yield Thing("e-mail", one.partition("@")[0])
     yield from _number("phone", card["phone"])
     yield from _number("organisation number", card["organisation_number"])
 
@@ -127,6 +136,8 @@ def _number(kind: str, value: object) -> Iterator[Thing]:
 
 
 def _of_database(path: Path) -> Iterator[Thing]:
+    if not path.exists():  # another database than SQLite
+        return
     db = sqlite3.connect(path)
     try:
         for account, kid, debtor in db.execute("SELECT account, kid, debtor FROM invoices"):
@@ -175,7 +186,7 @@ def _of_settings(folder: Path) -> Iterator[Thing]:
 
 def _report(folder: Path) -> int:
     things = collect(
-        world=folder / "sandbox",
+        world=json.loads((folder / "sandbox" / "world.json").read_text(encoding="utf-8")),
         database=folder / "var" / "worker.db",
         mails=folder / "mail",
         config=folder / "config",

@@ -8,7 +8,7 @@ import sys
 def main() -> None:
     """The command. What a container asks every half minute is answered without loading the whole program."""
     if sys.argv[1:2] == ["health"]:
-        from worker.cli_health import main as run  # noqa: PLC0415 - see above
+        from worker.commands.health import main as run  # noqa: PLC0415 - see above
 
         del sys.argv[1]
     else:

@@ -11,11 +11,11 @@ from typing import Annotated
 import typer
 
 from worker import __version__, tables
-from worker.cli_audit import audit_app
-from worker.cli_backup import backup
-from worker.cli_bounces import bounces_app
-from worker.cli_client import client_app, without_paused
-from worker.cli_common import (
+from worker.commands.audit import audit_app
+from worker.commands.backup import backup
+from worker.commands.bounces import bounces_app
+from worker.commands.client import client_app, without_paused
+from worker.commands.common import (
     DEFAULT,
     Client,
     Commands,
@@ -30,16 +30,16 @@ from worker.cli_common import (
     run_async,
     worker_settings,
 )
-from worker.cli_corrections import settlement_app
-from worker.cli_doctor import doctor
-from worker.cli_documents import documents_app
-from worker.cli_evidence import evidence
-from worker.cli_health import health
-from worker.cli_purge import purge_command
-from worker.cli_receipts import receipts_app
-from worker.cli_reporting import completeness, report
-from worker.cli_resend import resend
-from worker.cli_worklist import hold, release, withdraw
+from worker.commands.corrections import settlement_app
+from worker.commands.doctor import doctor
+from worker.commands.documents import documents_app
+from worker.commands.evidence import evidence
+from worker.commands.health import health
+from worker.commands.purge import purge_command
+from worker.commands.receipts import receipts_app
+from worker.commands.reporting import completeness, report
+from worker.commands.resend import resend
+from worker.commands.worklist import hold, release, withdraw
 from worker.day import JOBS
 from worker.ports import DocumentLost, RulesUnavailable
 from worker.runs import run_now
@@ -73,6 +73,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"max_content_width": 140},  # a line a command where the terminal is wide enough
 )
 invoice_app = typer.Typer(help="One invoice.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(invoice_app, name="invoice")

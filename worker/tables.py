@@ -100,7 +100,7 @@ def completeness_view(client: str, found: Completeness, *, now: datetime) -> Ren
             table.add_column(heading, overflow="fold")
         for one in (*found.unexplained, *known):
             style = "" if one.explained else "red"
-            age = str((now - one.since).days) if one.since else "-"
+            age = str(max((now - one.since).days, 0)) if one.since else "-"
             which = f"{one.lack}: {one.reason}" if one.reason else str(one.lack)
             table.add_row(one.number, str(one.invoice or "-"), Text(which, style), one.owner, age, Text(_why(one)))
         parts.append(table)

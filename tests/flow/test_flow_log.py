@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests import privacy
 from tests.support.flow import DAY, Debtor, Flow, business, client_plan, flow, person
 from worker.demo.debtors import open_invoice
 from worker.sandbox import magic
@@ -42,12 +43,11 @@ async def test_a_whole_day_and_the_letter_after_it(tmp_path: Path) -> None:
         house.invoice(8101, person(10009, "Solveig Hjelle", "solveig@privat.example"), client="fjordvik")
         house.erp("fjordvik").trouble.unauthorized_mid_run = 2
         house.world.print_house.disk_full_next = 1
-        secrets: set[str] = set()
         async with house.portal():
             await house.at(8)
             for minute in (10, 20, 40):
                 await house.at(8, minute)
-            await _guess(house, secrets)
+            wrong = await _guess(house)
             await open_invoice(house.world, house.sandbox.folder, "5005")
             house.erp().trouble.list_refused_next = 1
             await house.at(10, 30)
@@ -56,10 +56,14 @@ async def test_a_whole_day_and_the_letter_after_it(tmp_path: Path) -> None:
             for day in (DAY + timedelta(days=1), date(2026, 11, 30)):
                 await house.at(8, day=day)
                 await house.at(15, 30, day=day)
-        _collect(house, secrets)
-        text = house.lines.getvalue()
-        found = sorted(secret for secret in secrets if secret in text)
-        assert not found
+        found = house.searched(privacy.Thing("code", wrong))
+        assert found.hits == []
+        print(f"0 hits over {found.lines} lines, {found.things} things looked for")  # noqa: T201 - for whoever runs it with -s
+        assert found.lines > 200
+        assert set(found.kinds) >= {
+            "name", "part of a name", "address", "address of a delivery", "e-mail", "phone", "KID", "account",
+            "organisation number", "token", "code", "key", "mail header",
+        }, "everything was looked for"  # fmt: skip
         for line in house.log():
             assert EVENT.fullmatch(line["event"]), line
             assert line["level"] in ("info", "warning", "error")
@@ -73,7 +77,8 @@ async def test_a_whole_day_and_the_letter_after_it(tmp_path: Path) -> None:
         }, "the day was full enough to prove anything"  # fmt: skip
 
 
-async def _guess(house: Flow, secrets: set[str]) -> None:
+async def _guess(house: Flow) -> str:
+    """A wrong code, addresses that are none, and requests that are no HTTP. Returns the code."""
     link, code = house.link_and_code("5002")
     wrong = f"{(int(code) + 1) % 1_000_000:06d}"
     form = {"Content-Type": "application/x-www-form-urlencoded", "Origin": link.partition("/i/")[0]}
@@ -88,30 +93,4 @@ async def _guess(house: Flow, secrets: set[str]) -> None:
         assert b" 400 " in await asyncio.wait_for(reader.read(100), 5)
         writer.close()
         await writer.wait_closed()
-    secrets |= {wrong}
-
-
-def _collect(house: Flow, secrets: set[str]) -> None:
-    for debtor, _ in CAST.values():
-        secrets |= {debtor.name, *debtor.name.split(), debtor.phone, debtor.address.line1}
-        secrets |= {word for word in (debtor.email, debtor.organisation_number) if word}
-        secrets |= {word for word in debtor.email.partition("@")[:1] if "." in word or "+" in word}
-    secrets -= {"AS", "Word", "Id", "Html", "Nei", "Per", "Brev"}  # too short or too common to search for
-    secrets |= {"solveig@privat.example", "Hjelle", "Bjørkeveien"}
-    for mail in house.world.mails:
-        message = house.message(mail)
-        text = message.get_body(("plain",)).get_content()
-        for link in re.findall(r"/i/([A-Za-z0-9_-]+)", text):
-            secrets.add(link)
-        secrets |= set(re.findall(r"(?<!\d)\d{6}(?!\d)", re.sub(r"http\S+", "", text)))
-    for number in CAST:
-        kid = house.story(number).invoice.kid
-        if kid:
-            secrets.add(kid)
-    assert any(len(secret) > 20 for secret in secrets), "tokens were collected"
-    secrets |= {
-        house.world.application_key,
-        house.world.access_point_token,
-        house.house.settings.portal_key.get_secret_value(),
-        *(plan.key for plan in house.plans.values()),
-    }
+    return wrong

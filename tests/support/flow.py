@@ -8,7 +8,7 @@ import logging
 import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from email import message_from_bytes, policy
@@ -17,6 +17,7 @@ from typing import Any, cast
 
 import structlog
 
+from tests import privacy
 from tests.support.database import prepared
 from worker.demo.stage import free_port
 from worker.model.document import Kind
@@ -317,6 +318,17 @@ class Flow:
 
     # --- the log ------------------------------------------------------------------------------------
 
+    def searched(self, *more: privacy.Thing) -> privacy.Search:
+        """The log searched for everybody's names, addresses, numbers, codes and keys. After every flow nothing of them
+        is found."""
+        things = privacy.collect(
+            world=_state(self.world),
+            database=self.house.db.file or self.folder / "none.db",
+            mails=self.sandbox.folder / "mail",
+            config=self.folder / "config",
+        )
+        return privacy.search(self.lines.getvalue().splitlines(), things | set(more))
+
     def log(self) -> list[dict[str, Any]]:
         """Every line so far. A line that is not JSON fails the test."""
         return [cast("dict[str, Any]", json.loads(line)) for line in self.lines.getvalue().splitlines()]
@@ -327,6 +339,20 @@ class Flow:
             line for line in self.log()
             if line["event"] == name and all(line.get(key) == value for key, value in fields.items())
         ]  # fmt: skip
+
+
+def _state(world: World) -> dict[str, Any]:
+    """As much of the sandbox's state as names people and keys, in the words of its world.json."""
+    return {
+        "application_key": world.application_key,
+        "access_point_token": world.access_point_token,
+        "subscription_key": world.subscription_key,
+        "maventa": asdict(world.maventa),
+        "clients": [
+            {"client_key": key, "customers": [asdict(card) for card in client.customers.values()]}
+            for key, client in world.clients.items()
+        ],
+    }
 
 
 @asynccontextmanager
@@ -356,7 +382,7 @@ async def flow(
             house = build_house(loaded, clock)
             try:
                 prepared(house.db)
-                yield Flow(
+                flow = Flow(
                     folder=folder,
                     world=world,
                     sandbox=sandbox,
@@ -367,6 +393,8 @@ async def flow(
                     settings_path=path,
                     lines=lines,
                 )
+                yield flow
+                assert flow.searched().hits == [], "the log tells of somebody"
             finally:
                 await house.aclose()
 

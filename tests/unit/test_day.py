@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.day import JOBS, REPORTED_WHEN_MISSED, TIMETABLE, Due, due_today, slots_of
+from worker.day import JOBS, REPORTED_WHEN_MISSED, TIMETABLE, Due, at_rest, due_today, last_due, slots_of
 from worker.support.clock import OSLO, is_bank_day, oslo, oslo_date
 
 DAY = date(2026, 11, 25)
@@ -146,3 +146,23 @@ def test_no_slot_falls_in_an_hour_that_is_missing_or_doubled(day: date) -> None:
 def test_every_missed_slot_that_is_reported_is_a_jobs() -> None:
     assert set(REPORTED_WHEN_MISSED) <= set(JOBS)
     assert all(job.window > timedelta(0) and job.steps for job in TIMETABLE)
+
+
+def test_what_was_last_due_is_yesterdays_before_the_first_slot_and_fridays_on_a_weekend() -> None:
+    morning = last_due(oslo(date(2026, 11, 25), time(7)))
+    assert morning["intake"] == oslo(date(2026, 11, 24), time(10, 30))
+    assert last_due(oslo(date(2026, 11, 25), time(8)))["intake"] == oslo(date(2026, 11, 25), time(8))
+    sunday = last_due(oslo(date(2026, 11, 29), time(12)))
+    assert set(sunday) == set(JOBS)
+    assert sunday["follow_up"] == oslo(date(2026, 11, 27), time(17))
+    # Christmas 2026: Thursday 24 to Sunday 27 December are closed.
+    assert last_due(oslo(date(2026, 12, 28), time(7)))["postback"] == oslo(date(2026, 12, 23), time(15, 30))
+
+
+def test_at_rest_a_holidays_times_pass_as_a_bank_days_would() -> None:
+    holiday = date(2026, 12, 25)  # a Friday
+    assert at_rest(oslo(holiday, time(7, 59))) == {}
+    assert at_rest(oslo(holiday, time(9)))["intake"] == oslo(holiday, time(8))
+    assert set(at_rest(oslo(holiday, time(9)))) == {"intake", "fallback", "follow_up"}
+    assert at_rest(oslo(date(2026, 11, 25), time(12))) == {}, "a bank day"
+    assert at_rest(oslo(date(2026, 11, 28), time(12))) == {}, "a Saturday: nobody expects a sign"

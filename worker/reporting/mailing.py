@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 from worker.model.outcomes import OutsideError, TryLater
@@ -21,6 +21,7 @@ from worker.support.clock import Clock, oslo, oslo_date
 from worker.support.log import bound, get_logger
 from worker.support.summary import Summary
 
+FARTHEST = timedelta(days=14)  # longer than any run of closed days: a report tells of no more
 LARGEST = 8 * 2**20  # bytes of statement that go along; most mail servers take 10 MB and a third is added on the way
 
 
@@ -53,8 +54,11 @@ def period(db: Database, *, client: str, day: date, now: datetime) -> tuple[date
     begun = reports.of_day(db, client=client, day=day)
     if begun is not None:
         return begun.since, begun.until
-    since = reports.told_until(db, client=client, day=day) or oslo(day, time(0))
-    end = oslo(date.fromordinal(day.toordinal() + 1), time(0))
+    midnight = oslo(day, time(0))
+    since = reports.told_until(db, client=client, day=day)
+    if since is None or since < midnight - FARTHEST:  # nobody has wanted one for a while
+        since = midnight
+    end = oslo(day + timedelta(days=1), time(0))
     return since, max(since, min(now, end))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Table, and_, delete, or_, select, tuple_, update
 
-from worker.model.journey import DeliveryState
+from worker.model.journey import DeliveryState, JourneyState
 from worker.store import retention
 from worker.store.database import Database
 from worker.store.personal import Removal
@@ -51,12 +51,24 @@ def _full(table: Table, *names: str) -> ColumnElement[bool]:
     return or_(*(table.c[name] != "" for name in names))
 
 
+def _unheld(delivery: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Nothing of a parked invoice goes: `hold` keeps all there is to a dispute."""
+    parked = (
+        select(deliveries.c.id)
+        .join(invoices, invoices.c.id == deliveries.c.invoice_id)
+        .where(delivery, invoices.c.state == JourneyState.PARKED)
+    )
+    return ~parked.exists()
+
+
 def _links_over(before: datetime) -> ColumnElement[bool]:
     open_ = select(deliveries.c.id).where(deliveries.c.id == links.c.delivery_id, deliveries.c.state.in_(_GOING_OUT))
     mail = select(code_requests.c.id).where(
         code_requests.c.link_id == links.c.id, code_requests.c.state.in_(("ready", "sending"))
     )
-    return and_(links.c.expires_at < before, ~open_.exists(), ~mail.exists())
+    return and_(
+        links.c.expires_at < before, ~open_.exists(), ~mail.exists(), _unheld(deliveries.c.id == links.c.delivery_id)
+    )
 
 
 _LINK_CLIENT = (
@@ -69,7 +81,8 @@ SHELVES = (
     Shelf(
         Removal.WORDS, bounces, bounces.c.noted_at,
         lambda before: and_(
-            bounces.c.noted_at < before, bounces.c.outcome != "waiting", _full(bounces, "detail", "note")
+            bounces.c.noted_at < before, bounces.c.outcome != "waiting", _full(bounces, "detail", "note"),
+            _unheld(deliveries.c.id == bounces.c.delivery_id),
         ),
         {"detail": "", "note": ""},
     ),
@@ -78,17 +91,24 @@ SHELVES = (
         lambda before: and_(
             print_receipts.c.noted_at < before, print_receipts.c.outcome != "waiting",
             _full(print_receipts, "detail", "note", "file"),
+            _unheld(deliveries.c.id == print_receipts.c.delivery_id),
         ),
         {"detail": "", "note": "", "file": ""},
     ),
     Shelf(
         Removal.WORDS, ehf_responses, ehf_responses.c.noted_at,
-        lambda before: and_(ehf_responses.c.noted_at < before, _full(ehf_responses, "answer")),
+        lambda before: and_(
+            ehf_responses.c.noted_at < before, _full(ehf_responses, "answer"),
+            _unheld(deliveries.c.id == ehf_responses.c.delivery_id),
+        ),
         {"answer": ""},
     ),
     Shelf(
         Removal.WORDS, provider_notices, provider_notices.c.kept_at,
-        lambda before: and_(provider_notices.c.kept_at < before, _full(provider_notices, "content")),
+        lambda before: and_(
+            provider_notices.c.kept_at < before, _full(provider_notices, "content"),
+            _unheld(deliveries.c.key == provider_notices.c.key),
+        ),
         {"content": ""},
     ),
     Shelf(

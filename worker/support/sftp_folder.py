@@ -1,4 +1,4 @@
-"""Files a counterparty leaves for us in a folder of its SFTP server: listed, read, moved out of the way. Never deleted."""
+"""Files a counterparty leaves for us in a folder of its SFTP server: listed, read, moved aside. Never deleted."""
 
 from __future__ import annotations
 

@@ -82,10 +82,11 @@ def house(servers: Servers, kind: str, tmp_path: Path) -> Iterator[House]:
 
 
 def test_what_lives_for_days_goes_by_its_own_age_and_what_waits_stays(house: House) -> None:
-    sent = house.stock.told()
-    house.stock.link(sent.id, days=90)
-    house.change(t.links, house.stock.rows(t.links)[0]["id"], expires_at=OLD)
-    link = house.stock.rows(t.links)[0]["id"]
+    sent, disputed = house.stock.told(), house.stock.told()
+    holding.hold(house.db, disputed.invoice_id, note="uenig", by="Åse", now=NOW)
+    link, in_dispute = house.stock.link(sent.id), house.stock.link(disputed.id)
+    for one in (link, in_dispute):
+        house.change(t.links, one, expires_at=OLD)
     asked = {"link_id": link, "kind": "asked", "state": "sent", "due_at": OLD, "created_at": OLD}
     house.write(t.code_requests, {**asked, "key": "k1", "caller": "hash"})
     fresh = {"kind": "bounce", "outcome": "noted", "detail": "words"}
@@ -94,6 +95,7 @@ def test_what_lives_for_days_goes_by_its_own_age_and_what_waits_stays(house: Hou
         {**fresh, "fingerprint": "a", "noted_at": OLD, "delivery_id": sent.id},
         {**fresh, "fingerprint": "b", "noted_at": YOUNG, "delivery_id": sent.id},
         {**fresh, "fingerprint": "c", "noted_at": OLD, "outcome": "waiting", "delivery_id": None},
+        {**fresh, "fingerprint": "d", "noted_at": OLD, "delivery_id": disputed.id},
     )
     house.write(t.portal_guards, *({"prefix": f"p{n}", "window_start": OLD} for n in range(BATCH + 5)),
                 {"prefix": "young", "window_start": YOUNG})  # fmt: skip
@@ -107,7 +109,7 @@ def test_what_lives_for_days_goes_by_its_own_age_and_what_waits_stays(house: Hou
     house.write(t.completeness_checks, {**check, "day": OLD.date()}, {**check, "day": YOUNG.date()})
 
     looked = house.purge(remove=False, keeping=Keeping(retention_years=30, retention_personal_years=30))
-    assert house.count(t.links) == 1 and house.count(t.reach) == 2
+    assert house.count(t.links) == 2 and house.count(t.reach) == 2
     done = house.purge(remove=True, keeping=Keeping(retention_years=30, retention_personal_years=30))
     assert {key: tally.count for key, tally in done.went.items()} == {
         (Removal.LINKS, "nordlys"): 1,
@@ -117,8 +119,8 @@ def test_what_lives_for_days_goes_by_its_own_age_and_what_waits_stays(house: Hou
         (Removal.RUNS, "nordlys"): 2,
     }
     assert done.went == looked.went
-    assert [row["detail"] for row in house.stock.rows(t.bounces)] == ["", "words", "words"]
-    assert [house.count(table) for table in (t.links, t.code_requests, t.portal_guards, t.reach)] == [0, 0, 1, 1]
+    assert [row["detail"] for row in house.stock.rows(t.bounces)] == ["", "words", "words", "words"]
+    assert [house.count(table) for table in (t.links, t.code_requests, t.portal_guards, t.reach)] == [1, 0, 1, 1]
     assert [row["state"] for row in house.stock.rows(t.slots)] == ["running", "done"]
     assert house.count(t.completeness_checks) == 1
 

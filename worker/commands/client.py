@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from worker import tables
-from worker.cli_common import (
+from worker.commands.common import (
     DEFAULT,
     By,
     Json,

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from worker.cli_books import settlement_app
-from worker.cli_common import DEFAULT, Settings, choose, fail, open_database, run_async, worker_settings
-from worker.cli_settlement import Note, check_parts, named_part
+from worker.commands.books import settlement_app
+from worker.commands.common import DEFAULT, Settings, choose, fail, open_database, run_async, worker_settings
+from worker.commands.settlement import Note, check_parts, named_part
 from worker.service import load_all_clients
 from worker.settings import ClientFile, WorkerSettings
 from worker.settlement.reversing import reverse_now

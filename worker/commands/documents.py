@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
-from worker.cli_common import DEFAULT, Json, Settings, fail, open_database, worker_settings
+from worker.commands.common import DEFAULT, Json, Settings, fail, open_database, worker_settings
 from worker.ports import DocumentLost, DocumentStore
 from worker.settings import WorkerSettings
 from worker.store.database import Database

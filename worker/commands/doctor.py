@@ -10,7 +10,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 from rich.text import Text
 
 from worker import tables
-from worker.cli_common import DEFAULT, Client, Json, Settings, choose, run_async
+from worker.commands.common import DEFAULT, Client, Json, Settings, choose, run_async
 from worker.doctor.findings import Finding, Result, Verdict, fault
 from worker.service import load_all_clients
 from worker.settings import SettingsError, load_worker

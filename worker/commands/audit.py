@@ -8,7 +8,7 @@ from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TextCol
 from rich.text import Text
 
 from worker import tables
-from worker.cli_common import DEFAULT, Client, Json, Settings, open_database, worker_settings
+from worker.commands.common import DEFAULT, Client, Json, Settings, open_database, worker_settings
 from worker.store import story
 
 audit_app = typer.Typer(

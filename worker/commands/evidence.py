@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from worker.cli_common import DEFAULT, Settings, fail, one_invoice, open_database, worker_settings
+from worker.commands.common import DEFAULT, Settings, fail, one_invoice, open_database, worker_settings
 from worker.evidence import collect
 from worker.support import files
 from worker.support.clock import SystemClock

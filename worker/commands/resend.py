@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from worker.cli_common import (
+from worker.commands.common import (
     DEFAULT,
     By,
     Now,

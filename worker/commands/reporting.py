@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from worker import reporting, tables
-from worker.cli_common import (
+from worker.commands.common import (
     DEFAULT,
     Client,
     Json,

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from worker import tables
-from worker.cli_common import (
+from worker.commands.common import (
     DEFAULT,
     Client,
     Settings,
@@ -19,7 +19,7 @@ from worker.cli_common import (
     run_async,
     worker_settings,
 )
-from worker.cli_settlement import Item, settlement_app
+from worker.commands.settlement import Item, settlement_app
 from worker.model.outcomes import OutsideError
 from worker.model.settlement import EventKind
 from worker.model.voucher import VoucherAccount

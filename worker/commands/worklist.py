@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from worker.cli_common import (
+from worker.commands.common import (
     DEFAULT,
     By,
     Now,

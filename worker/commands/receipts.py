@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from worker import tables
-from worker.cli_common import DEFAULT, Json, Settings, fail, one_invoice, open_database, worker_settings
+from worker.commands.common import DEFAULT, Json, Settings, fail, one_invoice, open_database, worker_settings
 from worker.delivery import returned_text
 from worker.model.letter import RECEIPT_WAITS
 from worker.store import print_receipts

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from worker import tables
-from worker.cli_common import DEFAULT, Json, Now, Settings, clock_of, fail, open_database, worker_settings
+from worker.commands.common import DEFAULT, Json, Now, Settings, clock_of, fail, open_database, worker_settings
 from worker.purging import Purged, Tally, limits, purge
 from worker.store.holds import HOLDS
 from worker.store.personal import Removal

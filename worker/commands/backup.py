@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from worker.cli_common import DEFAULT, Settings, fail, worker_settings
+from worker.commands.common import DEFAULT, Settings, fail, worker_settings
 from worker.store.backup import copy_to
 from worker.store.database import Database, DatabaseUnusable
 
