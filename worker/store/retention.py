@@ -36,7 +36,7 @@ from worker.store.tables import (
     warnings,
 )
 
-BATCH = 200  # rows a transaction: others wait a moment only
+BATCH = 100  # rows a transaction: others wait half a second at most
 _WORDS_OF_MONEY = ("payer_name", "payer_account", "text", "archive_reference")
 _OF_THE_LIST = ("total", "created_at")  # what the completeness check compares
 
@@ -166,9 +166,13 @@ def remove_personal_data(db: Database, ids: Sequence[int], *, before: date, now:
         for invoice_id in free:
             add_event(tx, invoice_id, REMOVED[1], now=now, detail="retention")
         own = invoices.c.id.in_(free)
-        for row in tx.execute(select(invoices.c.id, invoices.c.erp_row).where(own)).all():
-            left = {key: row.erp_row[key] for key in _OF_THE_LIST if key in row.erp_row}
-            tx.execute(update(invoices).where(invoices.c.id == row.id).values(erp_row=left))
+        left = [
+            {"the_id": row.id, "left": {key: row.erp_row[key] for key in _OF_THE_LIST if key in row.erp_row}}
+            for row in tx.execute(select(invoices.c.id, invoices.c.erp_row).where(own)).all()
+        ]
+        if left:
+            changed = update(invoices).where(invoices.c.id == bindparam("the_id"))
+            tx.execute(changed.values(erp_row=bindparam("left", type_=invoices.c.erp_row.type)), left)
         tx.execute(
             update(invoices)
             .where(own)
