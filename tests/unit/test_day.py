@@ -104,6 +104,29 @@ def test_eight_is_eight_on_the_wall(day: date, utc_hour: int) -> None:
     assert first.astimezone(UTC) == datetime(day.year, day.month, day.day, utc_hour, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(date(2027, 3, 24), date(2027, 3, 30), id="Easter, and the short night within it"),
+        pytest.param(date(2026, 10, 23), date(2026, 10, 26), id="the long night"),
+        pytest.param(date(2026, 12, 23), date(2026, 12, 28), id="24 December to the weekend"),
+        pytest.param(date(2027, 5, 14), date(2027, 5, 18), id="17 May"),
+        pytest.param(date(2028, 2, 28), date(2028, 2, 29), id="to the leap day"),
+        pytest.param(date(2028, 2, 29), date(2028, 3, 1), id="from the leap day"),
+        pytest.param(date(2026, 12, 31), date(2027, 1, 4), id="New Year"),
+    ],
+)
+def test_between_two_bank_days_there_is_no_slot_at_any_minute(before: date, after: date) -> None:
+    """A worker that looks every minute, through nights that lack an hour or have one twice."""
+    now = oslo(before, time(23, 59)).astimezone(UTC)
+    seen: set[datetime] = set()
+    while now < oslo(after, time(9)):
+        seen |= {one.slot for one in due_today(now) if one.slot > oslo(before, time(23, 59))}
+        now += timedelta(minutes=1 if now > oslo(after, time(7, 50)) else 10)
+    assert {slot.astimezone(OSLO).date() for slot in seen} == {after}
+    assert min(seen) == oslo(after, time(8))
+
+
 @given(INSTANTS)
 def test_what_is_due_has_come_and_is_todays(now: datetime) -> None:
     for one in due_today(now):
