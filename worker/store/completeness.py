@@ -48,8 +48,8 @@ def held(db: Database, *, client: str, since: datetime) -> list[HeldInvoice]:
     """What is not done yet, whatever its age, and what was fetched or told to the ERP since then; oldest first."""
     with db.read() as tx:
         told = postbacks.alias("told")
-        told_since = select(told.c.id).where(told.c.invoice_id == invoices.c.id, told.c.done_at >= since).exists()
-        wanted = or_(invoices.c.state.not_in(_FINAL), invoices.c.fetched_at >= since, told_since)
+        told_since = select(told.c.invoice_id).where(told.c.done_at >= since)
+        wanted = or_(invoices.c.state.not_in(_FINAL), invoices.c.fetched_at >= since, invoices.c.id.in_(told_since))
         return _rows(tx, (invoices.c.client == client) & wanted)
 
 
