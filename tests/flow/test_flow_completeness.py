@@ -38,24 +38,24 @@ def claim(house: Flow, number: int) -> Path:
 
 
 async def test_whatever_is_not_in_all_three_alike_is_listed(house: Flow, tmp_path: Path) -> None:
-    ids = {number: house.invoice(number, person()) for number in (5001, 5002, 5003, 5005, 5006, 5007, 5008)}
-    house.invoice(5009, person(10009, "Ingen Gate"))
+    ids = {number: house.invoice(number, person()) for number in (5001, 5002, 5003, 5005, 5006)}
+    house.invoice(5007, person(10009, "Ingen Gate"))
     house.erp().mend_customer(10009, address1="")
     await house.at(8)
     house.turn(11)
-    late = house.invoice(5010, person())
+    late = house.invoice(5008, person())
     await house.at(15, 30)
     house.turn(15, 40)
     assert await found(house) == (
         0,
-        {"5004": ("missing_number", True), "5009": ("parked", True), "5010": ("not_fetched", True)},
+        {"5004": ("missing_number", True), "5007": ("parked", True), "5008": ("not_fetched", True)},
     )
 
     erp = house.erp()
     settled = erp.invoices[ids[5001]]
     erp.invoices.settle(ids[5001], replace(settled, delivered=False, status=1))
     erp.invoices.settle(ids[5002], replace(erp.invoices[ids[5002]], total=Decimal("1250.01")))
-    erp.deliver(house.invoice(5011, person()), kid=None, comment="by another worker", file_name=None, content=None)
+    erp.deliver(house.invoice(5009, person()), kid=None, comment="by another worker", file_name=None, content=None)
     text = claim(house, 5003).read_text(encoding="utf-8")
     claim(house, 5003).write_text(text.replace(house.story(5003).invoice.kid or "?", "0000"), encoding="utf-8")
     claim(house, 5005).rename(tmp_path / "taken-by-the-factors-system.json")
@@ -72,9 +72,9 @@ async def test_whatever_is_not_in_all_three_alike_is_listed(house: Flow, tmp_pat
         "5002": ("erp_differs", False),
         "5003": ("claim_differs", False),
         "5006": ("claim_unreadable", False),
-        "5009": ("parked", True),
-        "5010": ("not_fetched", False),
-        "5011": ("delivered_without_us", False),
+        "5007": ("parked", True),
+        "5008": ("not_fetched", False),
+        "5009": ("delivered_without_us", False),
         "5004": ("missing_number", True),
     }
     shown = await command(house)

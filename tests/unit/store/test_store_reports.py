@@ -51,9 +51,9 @@ def busy(stock: Stock, chance: random.Random, steps: int) -> None:
 @pytest.mark.parametrize("seed", [1])
 def test_whatever_happens_the_counts_meet(stock: Stock, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - a test's choices
-    busy(stock, chance, 60)
-    for _ in range(10):
-        begin, end = sorted(chance.sample(range(62), 2))
+    busy(stock, chance, 40)
+    for _ in range(6):
+        begin, end = sorted(chance.sample(range(42), 2))
         day = report_days.of_client(stock.db, client=stock.client, since=NOW + begin * MINUTE, until=NOW + end * MINUTE)
         assert day.foots, (begin, end)
     whole = report_days.of_client(stock.db, client=stock.client, since=NOW, until=NOW + timedelta(hours=2))
