@@ -99,5 +99,6 @@ postbacks = Table(
     Column("done_at", UtcTime),
     Column("created_at", UtcTime, nullable=False),
     CheckConstraint("kind in ('delivered', 'status')", name="kind"),
+    Index(None, "invoice_id"),
     Index(None, "state", "due_at"),
 )
