@@ -29,6 +29,8 @@ def at(hour: int, minute: int = 0, *, day: date = DAY) -> datetime:
 # The two great moments of the day, and the looks after each that a quiet day has.
 BEGINS = (at(8), at(15, 30))
 AFTER = {at(8): (at(8, 10), at(8, 20), at(10, 30)), at(15, 30): (at(15, 40), at(16))}
+# When the last worker of each looks: every lease is over, and everything has settled.
+ENDS = {at(8): at(11), at(15, 30): at(17, 10)}
 # How often a point is tried in one moment: every channel comes by, and what is done more often is the same again.
 MOST_COUNTS = 4
 
@@ -86,9 +88,10 @@ async def record(scene: str, folder: Path, zygote: Zygote, servers: Servers, dat
                 stage.lay_money()
             for moment in (begin, *AFTER[begin]):
                 counts: Counter[str] = Counter()
-                for point in (await stage.live(moment)).met:
+                for point in (await stage.live(moment, here=True)).met:
                     counts[point] += 1
-                    if counts[point] <= MOST_COUNTS and (moment == begin or point not in known):
+                    most = MOST_COUNTS if moment == begin else 0 if point in known else 1
+                    if counts[point] <= most:
                         found[Death(moment, point, counts[point])] = None
                 known |= set(counts)
         verdict = judge(stage.flow, _expected(stage))
@@ -103,11 +106,11 @@ async def play(case: Case, folder: Path, zygote: Zygote, servers: Servers) -> Re
     url = servers.new_migrated_url(case.database)
     async with staged(folder, SCENES[case.scene], zygote, url) as stage:
         died: list[Death] = []
-        for begin, end in ((BEGINS[0], at(10, 20)), (BEGINS[1], at(17))):
+        for begin in BEGINS:
             if begin == BEGINS[1]:
                 stage.lay_money()
             waiting = [death for death in case.deaths if (death.begin >= BEGINS[1]) == (begin == BEGINS[1])]
-            await _until_quiet(stage, begin, end, waiting, died)
+            await _until_quiet(stage, begin, waiting, died)
         doubts = settle_doubts(stage.flow)
         stage.flow.house.db.close()
         if doubts:
@@ -119,32 +122,27 @@ async def play(case: Case, folder: Path, zygote: Zygote, servers: Servers) -> Re
     return result
 
 
-async def _until_quiet(
-    stage: Stage, begin: datetime, end: datetime, waiting: Sequence[Death], died: list[Death]
-) -> None:
+async def _until_quiet(stage: Stage, begin: datetime, waiting: Sequence[Death], died: list[Death]) -> None:
     """Workers one after another, each dying at the next death it meets, until there is none left; then those that end.
 
     A death that is not met by its worker waits for the next one, twice, and is then passed over.
     """
-    moment, queue = begin, list(waiting)
-    tries = 0
-    while queue and moment <= end:
-        death = queue[0]
-        if death.begin > moment and not died and len(waiting) == 1:  # met later only: go there as the quiet day does
-            await stage.live(moment)
-        elif (await stage.live(moment, point=death.point, count=death.count)).killed:
+    moment, queue, tries = begin, list(waiting), 0
+    if len(queue) == 1:  # it is known when the quiet day meets it
+        for look in (look for look in (begin, *AFTER[begin]) if look < queue[0].begin):
+            await stage.live(look)
+        moment = queue[0].begin
+    while queue and moment < ENDS[begin]:
+        tries += 1
+        if (await stage.live(moment, point=queue[0].point, count=queue[0].count)).killed:
             died.append(queue.pop(0))
             tries = 0
-        else:
-            tries += 1
-            if tries == 2:
-                queue.pop(0)
-                tries = 0
+        elif tries == 2:
+            queue.pop(0)
+            tries = 0
         moment += TEN_MINUTES
     # What died last is taken up when its lease is over, asked about then, and sent again when that has settled.
-    last = at(10, 30) if begin == BEGINS[0] else at(17, 10)
-    quiet = [moment, moment + TEN_MINUTES] if waiting else [begin, begin + TEN_MINUTES]
-    for look in [*(look for look in quiet if look < last), last]:
+    for look in (moment, moment + TEN_MINUTES, ENDS[begin]):
         await stage.live(look)
 
 

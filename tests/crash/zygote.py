@@ -4,11 +4,15 @@ Orders come as lines of JSON on standard input, one at a time; each is carried o
 it is answered as a line on standard output. A child is a whole worker: it reads the env files, builds its house, runs
 what is due at that moment and ends, or is killed by itself at the point it was told (SIGKILL: nothing is flushed,
 closed or rolled back by us).
+
+The recording of the quiet day is made in this process itself, so that templates, fonts and what else is made at first
+use is there before the fork. Its loop and threads are gone when it has ended.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -81,6 +85,11 @@ def main() -> None:
     public_trust()
     for line in sys.stdin:
         order = json.loads(line)
+        if order["here"]:
+            print(json.dumps({"killed": False, "code": _child(order)}), flush=True)  # noqa: T201
+            gc.collect()
+            gc.freeze()  # what is here now stays shared with every child
+            continue
         pid = os.fork()
         if pid == 0:
             os._exit(_child(order))

@@ -1,0 +1,1 @@
+"""Seeded days in which everything goes wrong, and the books compared when the storm is over."""
