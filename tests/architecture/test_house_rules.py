@@ -117,3 +117,16 @@ def test_levels_and_names_chosen_on_the_spot_are_read() -> None:
     [call] = log_use(iter([("x.py", ast.parse(code))])).calls
     assert (call.levels, call.events) == ({"info", "error"}, {"a.b", "a.c"})
     assert call.fields == {"kind", "error_type", "error_place"}
+
+
+def test_nobody_in_the_worker_arms_the_crash_points() -> None:
+    """worker/support/crashing.py is inert in production: only test processes call `arm`."""
+    arming = [
+        f"{path}:{node.lineno}"
+        for path, tree in modules()
+        if path != "worker/support/crashing.py"
+        for node in ast.walk(tree)
+        if (isinstance(node, ast.Attribute) and node.attr in ("arm", "_hook"))
+        or (isinstance(node, ast.ImportFrom) and node.module == "worker.support.crashing")
+    ]
+    assert arming == []

@@ -150,15 +150,18 @@ def _expected(stage: Stage) -> Expected:
     return Expected(doubtful=stage.doubtful, clearing=(CLEARING, CLEARED), items=ITEMS)
 
 
-def chains(recorded: Sequence[Death], *, length: int) -> list[tuple[Death, ...]]:
-    """Every point once, with the counts taken in turn, dealt out to days of about `length` deaths each.
+def first_of_each_point(recorded: Sequence[Death]) -> list[Death]:
+    """Each point once, where the quiet day first meets it, in its order."""
+    firsts: dict[str, Death] = {}
+    for death in recorded:
+        firsts.setdefault(death.point, death)
+    return list(firsts.values())
+
+
+def chains(deaths: Sequence[Death], *, length: int) -> list[tuple[Death, ...]]:
+    """The deaths dealt out to days of at most `length` each, in their order.
 
     Points that stand beside each other go to different days: dying at one is often the end of the other.
     """
-    counts: dict[str, list[Death]] = {}
-    for death in recorded:
-        counts.setdefault(death.point, []).append(death)
-    once = [deaths[place % len(deaths)] for place, deaths in enumerate(counts.values())]
-    once.sort(key=recorded.index)
-    days = max(1, -(-len(once) // length))
-    return [tuple(once[day::days]) for day in range(days)]
+    days = -(-len(deaths) // length)
+    return [tuple(deaths[day::days]) for day in range(days)]
