@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, select, update
@@ -14,8 +14,6 @@ from worker.model.document import Kind
 from worker.model.reach import BREAKER_SAMPLE, ReachDoubt, ReachMemory, learned
 from worker.store.database import Database
 from worker.store.tables import reach
-
-CLOCKS_DIFFER = timedelta(minutes=5)  # between workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +71,8 @@ def status(db: Database, *, now: datetime) -> ReachStatus:
 
 def _doubt(tx: Connection, now: datetime) -> ReachDoubt:
     # A debtor may have a row for invoices and one for credit notes; it is one debtor all the same.
-    # What a clock that was set back since then has dated in the future says nothing about now.
-    known = (reach.c.yes_at.is_not(None), reach.c.looked_up_at <= now + CLOCKS_DIFFER)
     rows = tx.execute(
-        select(reach).where(*known).order_by(reach.c.looked_up_at.desc()).limit(2 * BREAKER_SAMPLE)
+        select(reach).where(reach.c.yes_at.is_not(None)).order_by(reach.c.looked_up_at.desc()).limit(2 * BREAKER_SAMPLE)
     ).mappings()
     newest: dict[str, ReachMemory] = {}
     for row in rows:

@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -90,8 +91,17 @@ class House:
         self.run()
 
 
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[Database]:
+    """One a test: the breaker looks at all debtors there are."""
+    made = Database(f"sqlite:///{tmp_path / 'worker.db'}")
+    prepared(made)
+    yield made
+    made.close()
+
+
 @pytest.fixture(scope="module")
-def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+def for_all_examples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     made = Database(f"sqlite:///{tmp_path_factory.mktemp('reach') / 'worker.db'}")
     prepared(made)
     yield made
@@ -349,9 +359,9 @@ def _may_say_no(heard: list[tuple[datetime, Reach]], chosen_for_ehf: bool) -> bo
 @settings(max_examples=40, deadline=None)
 @given(STEPS)
 def test_neither_an_unknown_nor_a_single_no_after_a_yes_ever_takes_another_channel(
-    db: Database, steps: list[tuple[Reach, timedelta, bool, bool]]
+    for_all_examples: Database, steps: list[tuple[Reach, timedelta, bool, bool]]
 ) -> None:
-    house = House(db)
+    house = House(for_all_examples)
     who = house.debtor(U)
     heard: list[tuple[datetime, Reach]] = []
     chosen_for_ehf = False
