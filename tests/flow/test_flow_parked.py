@@ -12,7 +12,7 @@ from tests.support.flow import DAY, Debtor, Flow, business, person
 from worker import delivery, routing
 from worker.demo.debtors import open_invoice
 from worker.model.parked import ParkedReason
-from worker.ports import AccessPoint, Mailer, MailServer, OutboundDocument, OutboundMail, Submission
+from worker.ports import AccessPoint, Mailer, MailReceipt, MailServer, OutboundDocument, OutboundMail, Submission
 from worker.sandbox import magic
 from worker.store import invoices, retrying
 from worker.store.keys import delivery_key
@@ -93,8 +93,8 @@ class _Breaks:
         await self._inner.submit(document=document)
         raise ZeroDivisionError("a fault in an adapter")
 
-    async def status(self, *, key: str) -> Submission | None:
-        return await self._inner.status(key=key)
+    async def status(self, *, key: str, reference: str = "", tenant: str = "") -> Submission | None:
+        return await self._inner.status(key=key, reference=reference, tenant=tenant)
 
     async def aclose(self) -> None:
         await self._inner.aclose()
@@ -116,7 +116,7 @@ class _BreakingMailer:
     def __init__(self, inner: Mailer) -> None:
         self._inner = inner
 
-    async def send(self, *, mail: OutboundMail) -> str:
+    async def send(self, *, mail: OutboundMail) -> MailReceipt:
         await self._inner.send(mail=mail)
         raise ZeroDivisionError("a fault in an adapter")
 
@@ -150,9 +150,11 @@ async def _deliver_with_breaking_adapters(house: Flow) -> None:
             db=own.db,
             documents=own.documents,
             carriers=delivery.Carriers(
-                _Breaks(own.access_point), _BreakingMail(own.mail_server), own.print_house,
+                _Breaks(own.access_point),
+                _BreakingMail(own.mail_server),
+                own.print_house,
                 routing.RememberedReach(lookup=own.lookup, db=own.db, clock=own.clock),
-            ),  # fmt: skip
+            ),
             halt=own.halt,
         )
     finally:
