@@ -150,12 +150,15 @@ def _expected(stage: Stage) -> Expected:
     return Expected(doubtful=stage.doubtful, clearing=(CLEARING, CLEARED), items=ITEMS)
 
 
-def first_of_each_point(recorded: Sequence[Death]) -> list[Death]:
-    """Each point once, where the quiet day first meets it, in its order."""
-    firsts: dict[str, Death] = {}
+def one_of_each_place(recorded: Sequence[Death]) -> list[Death]:
+    """One death beside each commit, file and call: before it at one, after it at the next, and so on in turn; where the
+    quiet day first meets it, in its order."""
+    places: dict[str, dict[str, Death]] = {}
     for death in recorded:
-        firsts.setdefault(death.point, death)
-    return list(firsts.values())
+        place, _, when = death.point.rpartition(":")
+        places.setdefault(place, {}).setdefault(when, death)
+    chosen = [list(whens.values())[number % len(whens)] for number, whens in enumerate(places.values())]
+    return sorted(chosen, key=recorded.index)
 
 
 def chains(deaths: Sequence[Death], *, length: int) -> list[tuple[Death, ...]]:
