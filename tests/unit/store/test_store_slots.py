@@ -50,6 +50,20 @@ def test_a_failed_run_is_tried_again_at_the_next_tick(db: Database, other_db: Da
     assert not slots.start(db, key, owner="c", now=later + timedelta(hours=1))
 
 
+def test_a_dead_run_between_the_slots_is_over_when_the_next_begins(db: Database, key: SlotKey) -> None:
+    dead = SlotKey(key.client, "follow_up", key.slot)
+    alive = SlotKey(key.client, "follow_up", key.slot + 10 * MINUTE)
+    reported = SlotKey(key.client, "postback", key.slot)
+    for one, begun in ((dead, NOW), (reported, NOW), (alive, NOW + 10 * MINUTE)):
+        assert slots.start(db, one, owner="a", now=begun)
+    now = NOW + LEASE_OVER
+    for job in ("intake", "follow_up"):
+        later = SlotKey(key.client, job, key.slot + 20 * MINUTE)
+        assert slots.start(db, later, owner="b", now=now, ends_dead=job == "follow_up")
+    assert (row(db, dead).state, row(db, dead).ended_at) == ("failed", now)
+    assert row(db, alive).state == row(db, reported).state == "running", "its lease runs; another job's is not ours"
+
+
 def test_other_clients_jobs_and_times_are_other_slots(db: Database, key: SlotKey) -> None:
     others = [
         SlotKey(key.client + "-2", key.job, key.slot),
