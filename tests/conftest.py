@@ -25,8 +25,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """`-n auto`: two for each core, because half of the time a test waits for a socket or a disk."""
-    return 2 * (os.cpu_count() or 1)
+    """`-n auto`: one more for every two cores, because much of the time a test waits for a socket or a disk."""
+    cores = os.cpu_count() or 1
+    return cores + (cores + 1) // 2
 
 
 @pytest.fixture

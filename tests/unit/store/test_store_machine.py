@@ -339,7 +339,7 @@ def test_whatever_happens_to_an_invoice(db: Database) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=20,
+            max_examples=12,
             stateful_step_count=30,
             deadline=None,
             database=None,

@@ -10,7 +10,7 @@ from tests.unit.store.stocked import MINUTE, Stock, at_once
 from worker.model.channel import Channel
 from worker.model.journey import DeliveryEvent, JourneyEvent, JourneyState
 from worker.model.parked import ParkedReason
-from worker.store import deliveries, invoices, successors
+from worker.store import deliveries, holding, invoices, successors
 from worker.store import tables as t
 from worker.store.database import Database
 from worker.store.retrying import CannotRetry, retry
@@ -28,7 +28,7 @@ def parked_on_the_way(stock: Stock, reason: ParkedReason, claimed: Any, event: D
     stock.record(claimed, event, park=(reason, "why"), due_at=stock.now)
 
 
-@pytest.mark.parametrize("reason", list(ParkedReason))
+@pytest.mark.parametrize("reason", [reason for reason in ParkedReason if reason is not ParkedReason.HELD])
 @pytest.mark.parametrize("stood", ["fetched", "registered"])
 def test_before_any_delivery_every_reason_leads_back_to_where_it_stood(
     stock: Stock, reason: ParkedReason, stood: str
@@ -212,3 +212,11 @@ def test_two_people_at_once_one_is_heard(stock: Stock, other_db: Database) -> No
         )
         assert sorted(got) == [False, True]
         assert stock.delivery(claimed).state == ("handed_over" if got[0] else "ready")
+
+
+def test_what_a_person_holds_is_not_let_go_by_retry(stock: Stock) -> None:
+    invoice_id = stock.registered()
+    holding.hold(stock.db, invoice_id, note="strid om kravet", by="Åse", now=stock.now)
+    with pytest.raises(CannotRetry, match="release"):
+        again(stock, invoice_id)
+    assert holding.release(stock.db, invoice_id, note="avklart", by="Åse", now=stock.now) == "registered"
