@@ -34,7 +34,8 @@ RETURN_DATA = {
 async def house(tmp_path: Path) -> AsyncGenerator[Flow]:
     """Two clients, one of them with return data, all as it should be; the world's clock goes with the machine's."""
     plans = (client_plan(), client_plan("fjordvik", **RETURN_DATA))
-    async with flow(tmp_path, *plans, start=SystemClock().now()) as built:
+    patient = {"ACCESS_POINT_TIMEOUT_SECONDS": "10"}  # the machine of the tests may be busy
+    async with flow(tmp_path, *plans, start=SystemClock().now(), settings=patient) as built:
         built.world.register_peppol("0192:986252932")
         for code in (1510, 6970, 6975, 2990, 8050, 7830):
             built.erp("fjordvik").accounts[code] = Account(code=code, name=f"Konto {code}")
