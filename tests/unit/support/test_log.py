@@ -144,6 +144,7 @@ def test_scrubbed_text_is_short(text: str) -> None:
 def test_what_python_would_write_beside_the_log_is_a_line_of_it(lines: io.StringIO) -> None:
     """Python's own words would tell the message, and the message anything: here a name."""
     hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
+    logging.captureWarnings(False)  # another test of this process may have left it on, and on twice is nothing
     try:
         log.catch_what_is_left()
         sys.excepthook(ValueError, ValueError("Kari Østby"), None)
