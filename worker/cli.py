@@ -28,6 +28,7 @@ from worker.commands.common import (
     one_invoice,
     open_database,
     run_async,
+    the_clock,
     worker_settings,
 )
 from worker.commands.corrections import settlement_app
@@ -159,7 +160,7 @@ def status(client: Client = None, json: Json = False, settings: Settings = DEFAU
     names = [name for name in names if client in (None, name)]
     statuses = [reading.client_status(db, client=name) for name in names]
     runs = {name: _last_runs(db, name) for name in names}
-    reach = reach_answers.status(db, now=clock_of(None, loaded).now())
+    reach = reach_answers.status(db, now=the_clock().now())
     accounts = account_notes(db, [one for one in clients if client in (None, one.name)])
     rests = {name: one for name, one in pauses.paused(db).items() if client in (None, name)}
     db.close()

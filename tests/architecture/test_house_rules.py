@@ -74,6 +74,19 @@ def test_only_the_clock_reads_the_time() -> None:
     assert {path: lines for path, lines in found.items() if lines} == {}
 
 
+def test_commands_go_by_the_clock_that_is_handed_to_them() -> None:
+    """A command on the machine's clock behaves in a test by the date it is run on."""
+    own = {
+        path
+        for path, tree in modules()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "SystemClock"
+    }
+    # Where one is handed out; the rest hold the machine's own marks (a lock's file, a document's) against its clock.
+    handing_out = {"worker/commands/common.py", "worker/service.py", "worker/demo/serve.py"}
+    assert own == handing_out | {"worker/cli.py", "worker/commands/documents.py"}
+
+
 @pytest.mark.parametrize(
     "offence", ['at = "15:30"', "at = time(15, 30)", "at = oslo(day, 15, 30)", "CronTrigger(hour=15, minute=30)"]
 )

@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from tests.support.bounced import dsn, plain
 from tests.support.flow import Flow, client_plan, flow, person
 from tests.support.imap import PASSWORD, USER, MailHost, mail_host
-from worker.cli import app
 from worker.model.link import CodeRequest
 from worker.sandbox.records import Mail
 from worker.service import send_codes
@@ -49,8 +48,7 @@ def with_mailbox(port: int) -> dict[str, str]:
 
 
 def command(house: Flow, *words: str) -> Result:
-    settings = ["--settings", str(house.settings_path)]
-    return CliRunner().invoke(app, ["bounces", *words, *settings], env={"COLUMNS": "200"})
+    return house.command("bounces", *words)
 
 
 def delivery_to(house: Flow, number: int) -> Mail:

@@ -10,11 +10,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from tests.flow.test_flow_service import at, started
 from tests.support.flow import CLIENT_ACCOUNT, DAY, Flow, number, person
-from worker.cli import app
 from worker.service import reread
 from worker.settings import WorkerSettings, load_client, load_worker
 from worker.store import pauses
@@ -26,8 +25,7 @@ TYPED = "hemmelig-client-key"
 
 
 def command(house: Flow, *words: str, typed: str = "") -> Result:
-    words = (*words, "--settings", str(house.settings_path))
-    return CliRunner().invoke(app, words, input=typed, env={"COLUMNS": "200"})
+    return house.command(*words, typed=typed)
 
 
 def path_of(house: Flow, name: str) -> Path:

@@ -9,20 +9,16 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import anyio.to_thread
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from tests.support.flow import DAY, Flow, person
-from worker.cli import app
 
 pytestmark = pytest.mark.anyio
 
 
 async def command(house: Flow, *words: str) -> Result:
-    now = house.clock.now().isoformat()
-    arguments = ["completeness", *words, "--now", now, "--settings", str(house.settings_path)]
-    return await anyio.to_thread.run_sync(lambda: CliRunner().invoke(app, arguments, env={"COLUMNS": "200"}))
+    return await house.threaded("completeness", *words)
 
 
 async def found(house: Flow, *words: str) -> tuple[int, dict[str, tuple[str, bool]]]:

@@ -12,10 +12,8 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from typer.testing import CliRunner
 
 from tests.support.flow import Flow, person
-from worker.cli import app
 
 pytestmark = pytest.mark.anyio
 
@@ -154,7 +152,7 @@ async def test_a_disk_that_fills_up_under_the_database_stops_the_run_and_no_invo
 
 async def test_commands_say_what_is_wrong_with_the_database_and_what_to_do(house: Flow) -> None:
     def says(*words: str) -> str:
-        result = CliRunner().invoke(app, [*words, "--settings", str(house.settings_path)], env={"COLUMNS": "200"})
+        result = house.command(*words)
         assert result.exit_code == 1
         assert "Traceback" not in result.output
         return " ".join(result.output.split())

@@ -8,11 +8,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from tests.support.consumers import Consumers
 from tests.support.flow import DAY, FACTOR_ACCOUNT, Debtor, Flow, client_plan, flow, person
-from worker.cli import app
 from worker.model.outcomes import AccessDenied, TryLater, Unavailable, UnknownOutcome
 from worker.ports import ConsumerInvoice, Submission
 from worker.sandbox.maventa.state import ConsumerSubmission, MaventaState
@@ -48,8 +47,7 @@ def shown(house: Flow) -> dict[str, ConsumerSubmission]:
 
 
 def resend(house: Flow, number: int, *words: str) -> Result:
-    options = [f"nordlys/{number}", *words, "--settings", str(house.settings_path), "--now", str(house.clock.now())]
-    return CliRunner().invoke(app, ["resend", *options], env={"COLUMNS": "200"})
+    return house.command("resend", f"nordlys/{number}", *words)
 
 
 async def test_a_day_with_efaktura(house: Flow) -> None:

@@ -9,10 +9,8 @@ from typing import Any
 
 import pytest
 from pypdf import PdfReader
-from typer.testing import CliRunner
 
 from tests.support.flow import DAY, Flow, flow, person
-from worker.cli import app
 from worker.model.channel import Channel
 from worker.model.party import PostalAddress
 from worker.routing import resend_address
@@ -51,7 +49,7 @@ def resend(house: Flow, number: int, address: str) -> None:
 
 
 def command(house: Flow, *words: str) -> str:
-    done = CliRunner().invoke(app, [*words, "--settings", str(house.settings_path)], env={"COLUMNS": "200"})
+    done = house.command(*words)
     assert done.exit_code == 0, done.output
     return done.output
 

@@ -8,17 +8,16 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from tests.support.flow import Flow, flow, person
 from tests.support.s3 import BUCKET, ObjectServer
-from worker.cli import app
 
 pytestmark = pytest.mark.anyio
 
 
 def command(house: Flow, *words: str) -> Result:
-    return CliRunner().invoke(app, [*words, "--settings", str(house.settings_path)], env={"COLUMNS": "200"})
+    return house.command(*words)
 
 
 async def test_a_day_is_proved_and_what_is_changed_afterwards_is_found(house: Flow) -> None:

@@ -11,11 +11,10 @@ from typing import Any
 import anyio.to_thread
 import pytest
 from sqlalchemy import select
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from tests.support.flow import Flow, client_plan, flow, person
 from tests.support.settlement_samples import OcrAssignment, OcrFile, OcrTransaction, feed
-from worker.cli import app
 from worker.sandbox.records import Account
 from worker.store.tables import metadata
 
@@ -63,7 +62,7 @@ async def old_house(folder: Path) -> AsyncGenerator[Flow]:
 
 
 def cli(house: Flow, *words: str) -> Result:
-    return CliRunner().invoke(app, [*words, "--settings", str(house.settings_path)], env={"COLUMNS": "200"})
+    return house.command(*words)
 
 
 def purge(house: Flow, now: str, *words: str) -> dict[str, Any]:

@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 from tests.support.flow import DAY, Debtor, Flow, business, flow
-from worker.cli import app
 from worker.sandbox import magic
 from worker.support.clock import oslo
 from worker.wiring import build_house
@@ -28,7 +26,7 @@ async def house(tmp_path: Path) -> Any:
 
 
 def shown(house: Flow, *words: str) -> str:
-    result = CliRunner().invoke(app, [*words, "--settings", str(house.settings_path)], env={"COLUMNS": "300"})
+    result = house.command(*words, columns=300)
     assert result.exit_code == 0, result.output
     return result.stdout
 

@@ -12,11 +12,10 @@ from typing import Any
 
 import anyio.to_thread
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from tests.support.flow import DAY, Flow, client_plan, flow, person
 from tests.support.settlement_samples import OcrAssignment, OcrFile, OcrTransaction, feed
-from worker.cli import app
 from worker.sandbox.records import Account
 from worker.store import settlement, vouchers
 from worker.store.rows import ItemRow
@@ -241,9 +240,7 @@ async def test_without_return_data_nothing_is_posted_and_the_status_still_follow
 
 
 def command(house: Flow, *words: str) -> Result:
-    return CliRunner().invoke(
-        app, ["settlement", *words, "--settings", str(house.settings_path)], env={"COLUMNS": "200"}
-    )
+    return house.command("settlement", *words)
 
 
 def said(house: Flow, *words: str) -> Any:
@@ -363,8 +360,7 @@ async def test_a_payment_on_the_wrong_invoice_is_reversed_and_booked_on_the_righ
 
 
 async def threaded(house: Flow, *words: str) -> Result:
-    """A command that talks with the outside, which this loop serves."""
-    return await anyio.to_thread.run_sync(lambda: command(house, *words))
+    return await house.threaded("settlement", *words)
 
 
 async def test_from_the_banks_server_with_accounts_that_must_first_be_opened_and_a_payment_gone_astray(
@@ -389,7 +385,7 @@ async def test_from_the_banks_server_with_accounts_that_must_first_be_opened_and
             )
             await settle(house)
             assert (states(house), house.events("accounts.faulty")[-1]["level"]) == (["ready"], "error")
-            seen = CliRunner().invoke(app, ["status", "--settings", str(house.settings_path)], env={"COLUMNS": "300"})
+            seen = house.command("status", columns=300)
             assert "NO VOUCHERS ARE POSTED: ACCOUNT_FINANCIAL_FEES" in seen.output
             house.erp().mend_account(6975, active=True)
             house.turn(16)

@@ -13,10 +13,9 @@ from typing import Any
 
 import httpx
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from tests.support.flow import Flow, person
-from worker.cli import app
 
 pytestmark = pytest.mark.anyio
 
@@ -24,9 +23,7 @@ NOTE = ("--note", "ringt oss, bestrider kravet", "--by", "Åse ved pulten")
 
 
 def command(house: Flow, *words: str) -> Result:
-    now = house.clock.now().isoformat()
-    extra = ["--now", now] if words[0] != "evidence" else []
-    return CliRunner().invoke(app, [*words, *extra, "--settings", str(house.settings_path)], env={"COLUMNS": "200"})
+    return house.command(*words)
 
 
 async def test_held_nothing_goes_and_released_it_goes_on(house: Flow) -> None:

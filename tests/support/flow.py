@@ -15,10 +15,13 @@ from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any, cast
 
+import anyio.to_thread
 import structlog
+from typer.testing import CliRunner, Result
 
 from tests import privacy
 from tests.support.database import prepared
+from worker.cli import app
 from worker.demo.stage import free_port
 from worker.model.document import Kind
 from worker.model.party import PostalAddress
@@ -235,6 +238,16 @@ class Flow:
     async def job(self, name: str, client: str = "nordlys") -> Summary:
         """One job, now, as `factoring-worker job` runs it."""
         return await run_now(self.house, next(c for c in self.clients if c.name == client), name)
+
+    def command(self, *words: str, typed: str = "", columns: int = 200) -> Result:
+        """A command of the program, by the house's settings and clock."""
+        arguments = [*words, "--settings", str(self.settings_path)]
+        environment = {"COLUMNS": str(columns)}
+        return CliRunner().invoke(app, arguments, input=typed, env=environment, obj=self.clock)
+
+    async def threaded(self, *words: str) -> Result:
+        """A command that talks with the outside, which this loop serves."""
+        return await anyio.to_thread.run_sync(lambda: self.command(*words))
 
     @asynccontextmanager
     async def portal(self) -> AsyncGenerator[None]:

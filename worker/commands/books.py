@@ -17,6 +17,7 @@ from worker.commands.common import (
     fail,
     open_database,
     run_async,
+    the_clock,
     worker_settings,
 )
 from worker.commands.settlement import Item, settlement_app
@@ -34,7 +35,7 @@ from worker.settlement.statement_csv import as_csv
 from worker.settlement.statement_pdf import as_pdf
 from worker.store import settlement, statements
 from worker.support import files, log
-from worker.support.clock import SystemClock, oslo_date
+from worker.support.clock import oslo_date
 from worker.wiring import build_house, build_vouchers, check_client_accounts, statement_config
 
 __all__ = ["settlement_app"]
@@ -67,7 +68,7 @@ def balance_command(client: ClientName, on: On = None, settings: Settings = DEFA
 
 
 async def _balance(settings: WorkerSettings, client: ClientFile, account: VoucherAccount, on: date) -> Balance:
-    house = build_house(settings, SystemClock())
+    house = build_house(settings, the_clock())
     book = build_vouchers(house, client)
     try:
         return await compare(client=client.name, account=account, on=on, db=house.db, book=book)
@@ -98,7 +99,7 @@ def accounts_command(client: Client = None, settings: Settings = DEFAULT) -> Non
 
 
 async def _accounts(settings: WorkerSettings, clients: list[ClientFile]) -> list[tuple[str, AccountCheck | None]]:
-    house = build_house(settings, SystemClock())
+    house = build_house(settings, the_clock())
     try:
         return [(client.name, await check_client_accounts(house, client)) for client in clients]
     finally:
@@ -131,7 +132,7 @@ def statement_command(
 
 
 async def _statement(settings: WorkerSettings, client: ClientFile, day: date) -> Statement:
-    house, config = build_house(settings, SystemClock()), statement_config(settings, client)
+    house, config = build_house(settings, the_clock()), statement_config(settings, client)
     book = build_vouchers(house, client) if config.clearing is not None else None
     try:
         now = house.clock.now()
@@ -165,4 +166,4 @@ def notice_command(item: Item, settings: Settings = DEFAULT) -> None:
 
 
 def _day(on: datetime | None) -> date:
-    return on.date() if on is not None else oslo_date(SystemClock().now())
+    return on.date() if on is not None else oslo_date(the_clock().now())

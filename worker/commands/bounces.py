@@ -10,11 +10,19 @@ from rich.table import Table
 from rich.text import Text
 
 from worker import tables
-from worker.commands.common import DEFAULT, Json, Settings, fail, one_invoice, open_database, worker_settings
+from worker.commands.common import (
+    DEFAULT,
+    Json,
+    Settings,
+    fail,
+    one_invoice,
+    open_database,
+    the_clock,
+    worker_settings,
+)
 from worker.model.bounce import WAITS
 from worker.store import bounces
 from worker.store.rows import BounceRow
-from worker.support.clock import SystemClock
 
 bounces_app = typer.Typer(
     help="What came back by e-mail and waits for a person.", no_args_is_help=True, rich_markup_mode=None
@@ -47,7 +55,7 @@ def match_command(
     db = open_database(worker_settings(settings))
     try:
         row = one_invoice(db, invoice)
-        state = bounces.settle(db, bounce, invoice_id=row.id, note=note, now=SystemClock().now())
+        state = bounces.settle(db, bounce, invoice_id=row.id, note=note, now=the_clock().now())
     except bounces.NotWaiting as error:
         fail(str(error), 1)
     finally:
@@ -60,7 +68,7 @@ def ignore_command(bounce: Bounce, note: Note = "", settings: Settings = DEFAULT
     """Take it off the list; nothing follows."""
     db = open_database(worker_settings(settings))
     try:
-        bounces.settle(db, bounce, invoice_id=None, note=note, now=SystemClock().now())
+        bounces.settle(db, bounce, invoice_id=None, note=note, now=the_clock().now())
     except bounces.NotWaiting as error:
         fail(str(error), 1)
     finally:

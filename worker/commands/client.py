@@ -20,6 +20,7 @@ from worker.commands.common import (
     Settings,
     fail,
     open_database,
+    the_clock,
     who_asks,
     worker_settings,
 )
@@ -31,7 +32,6 @@ from worker.settings.new_client import explained, faults, is_secret, made, write
 from worker.store import pauses, reading
 from worker.store.database import Database, SchemaError, require_head
 from worker.support import log
-from worker.support.clock import SystemClock
 from worker.support.env_file import SettingsError
 from worker.support.log import get_logger
 from worker.wiring import kid_use
@@ -291,7 +291,7 @@ def pause(
     log.configure(style=loaded.log_format, level=loaded.log_level)
     db = open_database(loaded)
     with contextlib.closing(db):
-        if not pauses.pause(db, client=name, by=who, note=why, now=SystemClock().now()):
+        if not pauses.pause(db, client=name, by=who, note=why, now=the_clock().now()):
             fail(f"{name} is {tables.paused_words(pauses.paused(db)[name])}", 1)
     get_logger().warning("client.paused", client=name, by=who)
     typer.echo(f"{name} is paused: a run in hand is finished, no new one is begun")
@@ -305,7 +305,7 @@ def resume(name: Name, by: By = "", settings: Settings = DEFAULT) -> None:
     log.configure(style=loaded.log_format, level=loaded.log_level)
     db = open_database(loaded)
     with contextlib.closing(db):
-        if not pauses.resume(db, client=name, by=who, now=SystemClock().now()):
+        if not pauses.resume(db, client=name, by=who, now=the_clock().now()):
             fail(f"{name} is not paused", 1)
     get_logger().info("client.resumed", client=name, by=who)
     typer.echo(f"{name} goes on at the next slot")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 from collections.abc import Coroutine
+from contextvars import ContextVar
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
@@ -25,14 +26,22 @@ from worker.support.env_file import SettingsError
 T = TypeVar("T")
 
 
+_clock: ContextVar[Clock] = ContextVar("clock")
+
+
 class Commands(TyperGroup):
-    """Commands that tell trouble with the database in a line, whenever it shows, and end with code 1."""
+    """Commands that tell trouble with the database in a line, whenever it shows, and end with code 1.
+
+    They go by the machine's clock, or by the one that a program calling them hands in as the context's object."""
 
     def invoke(self, ctx: Any) -> Any:
+        handed_in = _clock.set(ctx.obj or SystemClock())
         try:
             return super().invoke(ctx)
         except StoreTrouble as error:
             fail(str(error), 1)
+        finally:
+            _clock.reset(handed_in)
 
 
 Settings = Annotated[
@@ -72,10 +81,15 @@ def open_database(settings: WorkerSettings) -> Database:
     return db
 
 
+def the_clock() -> Clock:
+    """The clock the command in hand goes by."""
+    return _clock.get()
+
+
 def clock_of(now: str | None, settings: WorkerSettings) -> Clock:
     """The clock, turned to `now` when given; ends with code 2 when that is not allowed or no time."""
     if now is None:
-        return SystemClock()
+        return the_clock()
     if settings.environment == "production":
         fail("--now is not for production: it would write a time that never was", 2)
     try:

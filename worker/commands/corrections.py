@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 
 from worker.commands.books import settlement_app
-from worker.commands.common import DEFAULT, Settings, choose, fail, open_database, run_async, worker_settings
+from worker.commands.common import (
+    DEFAULT,
+    Settings,
+    choose,
+    fail,
+    open_database,
+    run_async,
+    the_clock,
+    worker_settings,
+)
 from worker.commands.settlement import Note, check_parts, named_part
 from worker.service import load_all_clients
 from worker.settings import ClientFile, WorkerSettings
@@ -18,7 +27,6 @@ from worker.store.corrections import AGAIN, WAIT, CannotCorrect, Place
 from worker.store.database import Database
 from worker.store.rows import ItemRow, VoucherRow
 from worker.support import log
-from worker.support.clock import SystemClock
 from worker.wiring import build_house, build_vouchers
 
 __all__ = ["settlement_app"]
@@ -46,7 +54,7 @@ def correct_command(
         rows = corrections.booked_items(db, voucher)
         client = choose(load_all_clients(loaded)[0], original.client)[0]
         places = _places(db, rows, item=item, to=to or [], again=again)
-        reversal, _ = corrections.begin(db, voucher, places=places, note=note, now=SystemClock().now())
+        reversal, _ = corrections.begin(db, voucher, places=places, note=note, now=the_clock().now())
     except (LookupError, CannotCorrect) as error:
         fail(str(error), 1)
     finally:
@@ -85,7 +93,7 @@ def _places(db: Database, rows: list[ItemRow], *, item: int | None, to: list[str
 
 
 async def _reverse(settings: WorkerSettings, client: ClientFile, reversal_id: int) -> VoucherRow:
-    house = build_house(settings, SystemClock())
+    house = build_house(settings, the_clock())
     book = build_vouchers(house, client)
     try:
         return await reverse_now(clock=house.clock, db=house.db, book=book, reversal_id=reversal_id)

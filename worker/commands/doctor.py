@@ -10,11 +10,10 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 from rich.text import Text
 
 from worker import tables
-from worker.commands.common import DEFAULT, Client, Json, Settings, choose, run_async
+from worker.commands.common import DEFAULT, Client, Json, Settings, choose, run_async, the_clock
 from worker.doctor.findings import Finding, Result, Verdict, fault
 from worker.service import load_all_clients
 from worker.settings import SettingsError, load_worker
-from worker.support.clock import SystemClock
 from worker.wiring import run_doctor
 
 _SIGNS = {Verdict.OK: ("ok", "green"), Verdict.WARNING: ("warn", "yellow"), Verdict.FAULT: ("FAULT", "bold red")}
@@ -44,7 +43,7 @@ def doctor(client: Client = None, json: Json = False, settings: Settings = DEFAU
     )
     with watching:
         watching.add_task("doctor", total=None)
-        results = run_async(run_doctor(loaded, clients, bad, only=client, path=settings, clock=SystemClock()))
+        results = run_async(run_doctor(loaded, clients, bad, only=client, path=settings, clock=the_clock()))
     _show(results, json=json)
     if any(result.verdict is Verdict.FAULT for result in results):
         raise typer.Exit(1)

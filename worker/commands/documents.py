@@ -61,6 +61,7 @@ def sweep(
     loaded = worker_settings(settings)
     db = open_database(loaded)
     documents = _documents(loaded)
+    # What lies there bears the time of the machine, whatever clock is handed in.
     limit = SystemClock().now() - timedelta(days=older_than)
     try:
         # What lies there is listed first: a document written and named meanwhile is then known by its row.

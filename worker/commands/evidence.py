@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from worker.commands.common import DEFAULT, Settings, fail, one_invoice, open_database, worker_settings
+from worker.commands.common import DEFAULT, Settings, fail, one_invoice, open_database, the_clock, worker_settings
 from worker.evidence import collect
 from worker.support import files
-from worker.support.clock import SystemClock
 from worker.wiring import build_documents
 
 
@@ -26,7 +25,7 @@ def evidence(
     db = open_database(loaded)
     try:
         row = one_invoice(db, invoice)
-        found = collect(db, build_documents(loaded), row.id, now=SystemClock().now())
+        found = collect(db, build_documents(loaded), row.id, now=the_clock().now())
         target = out or Path(f"evidence-{row.client}-{files.safe_name(row.number)}.zip")
         files.replace(target, found.content, mode=0o600)  # it holds personal data
     except ValueError as error:

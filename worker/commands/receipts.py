@@ -10,12 +10,20 @@ from rich.table import Table
 from rich.text import Text
 
 from worker import tables
-from worker.commands.common import DEFAULT, Json, Settings, fail, one_invoice, open_database, worker_settings
+from worker.commands.common import (
+    DEFAULT,
+    Json,
+    Settings,
+    fail,
+    one_invoice,
+    open_database,
+    the_clock,
+    worker_settings,
+)
 from worker.delivery import returned_text
 from worker.model.letter import RECEIPT_WAITS
 from worker.store import print_receipts
 from worker.store.rows import ReceiptRow
-from worker.support.clock import SystemClock
 
 receipts_app = typer.Typer(
     help="What the print house has said of letters and waits for a person.", no_args_is_help=True, rich_markup_mode=None
@@ -64,7 +72,7 @@ def _settle(receipt: int, reference: str, note: str, settings: Settings) -> None
             invoice_id=row.id if row else None,
             returned_text=returned_text,
             note=note,
-            now=SystemClock().now(),
+            now=the_clock().now(),
         )
     except print_receipts.NotWaiting as error:
         fail(str(error), 1)

@@ -19,6 +19,7 @@ from worker.commands.common import (
     fail,
     one_invoice,
     open_database,
+    the_clock,
     worker_settings,
 )
 from worker.model.money import Money
@@ -29,7 +30,6 @@ from worker.settlement.step import take_match
 from worker.store import settlement, settlement_files, vouchers
 from worker.store.database import Database
 from worker.store.rows import FileRow, InvoiceRow, ItemRow, VoucherRow
-from worker.support.clock import SystemClock
 
 settlement_app = typer.Typer(
     help="Payments, events and vouchers: what waits, and how it goes on.", no_args_is_help=True, rich_markup_mode=None
@@ -89,7 +89,7 @@ def match_command(
         amounts = [(found, amount) for found, amount in parts if amount is not None]
         several = tuple(amounts) if len(parts) > 1 else ()
         found = Matched(None if several else parts[0][0], several, note)
-        take_match(db, row, found, now=SystemClock().now())
+        take_match(db, row, found, now=the_clock().now())
     except settlement.NotWaiting as error:
         fail(str(error), 1)
     finally:
@@ -103,7 +103,7 @@ def ignore_command(item: Item, note: Note, settings: Settings = DEFAULT) -> None
     db = open_database(worker_settings(settings))
     try:
         _waiting(db, item)
-        settlement.decide(db, item, state="ignored", note=note, now=SystemClock().now())
+        settlement.decide(db, item, state="ignored", note=note, now=the_clock().now())
     except settlement.NotWaiting as error:
         fail(str(error), 1)
     finally:
@@ -118,7 +118,7 @@ def retry_command(
 ) -> None:
     """Let a voucher the ERP refused go again; the next settlement or follow-up posts it."""
     db = open_database(worker_settings(settings))
-    again = vouchers.ready_again(db, voucher, now=SystemClock().now())
+    again = vouchers.ready_again(db, voucher, now=the_clock().now())
     db.close()
     if not again:
         fail(f"voucher {voucher} is not a refused one", 1)

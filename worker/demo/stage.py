@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import shutil
 import socket
 from dataclasses import dataclass
 from pathlib import Path
+from random import SystemRandom
 
 from worker.demo import cast
 from worker.sandbox.server import Sandbox
@@ -42,11 +44,18 @@ def clear(out: Path) -> None:
     (out / MARK).write_text("made by factoring-worker demo; the next demo empties this folder\n", encoding="utf-8")
 
 
+# Below those that the system gives to calls outwards (Linux: from 32768), one of which could take it meanwhile.
+_ASKED_FOR = range(20000, 32768)
+
+
 def free_port() -> int:
-    """A port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port nobody listens on now. Raises DemoError when none is found."""
+    for port in SystemRandom().sample(_ASKED_FOR, 200):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise DemoError("this machine has no free port for the portal")
 
 
 def write_settings(out: Path, sandbox: Sandbox, clients: list[ClientEnv], *, portal_port: int) -> Path:
