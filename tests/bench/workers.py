@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 import time
 from bisect import bisect_left
@@ -44,7 +45,7 @@ _numbers = count(5001)
 
 @dataclass
 class Line:
-    """The road to the ERP. `arrived`: when each request reached it, token requests left out."""
+    """The road to the ERP. `arrived`: when each request reached it."""
 
     host: str
     port: int
@@ -58,7 +59,7 @@ class Line:
     async def _there(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             while piece := await reader.read(65536):
-                if piece.startswith((b"GET ", b"POST ")) and b"oken" not in piece[:80]:
+                if piece.startswith((b"GET ", b"POST ")):
                     self.arrived.append(time.monotonic())
                 writer.write(piece)
                 await writer.drain()
@@ -74,11 +75,14 @@ class Line:
                 await writer.drain()
         writer.close()
 
-    def taken(self) -> tuple[int, float, int]:
-        """(requests, seconds from the first to the last, most in any second), and begins anew."""
+    def taken(self) -> tuple[float, float, int]:
+        """(requests a second, tokens among them; the same without the first and the last second, in which not every
+        client has work; most in any second), and begins anew."""
         seen, self.arrived = sorted(self.arrived), []
         most = max(bisect_left(seen, at + 1.0) - place for place, at in enumerate(seen))
-        return len(seen), seen[-1] - seen[0], most
+        first, last = seen[0], seen[-1]
+        inner = [at for at in seen if first + 1 <= at < last - 1]
+        return len(seen) / (last - first), len(inner) / (last - first - 2), most
 
 
 @asynccontextmanager
@@ -112,7 +116,8 @@ async def ground(folder: Path, url: str, plans: Sequence[ClientPlan]) -> AsyncGe
     for plan in plans:
         world.add_client(client_key=plan.key, name=plan.title, organisation_number=plan.organisation_number)
     (folder / "outside").mkdir(parents=True)
-    async with Sandbox(world, folder=folder / "outside", replica_lag=0.05) as sandbox:
+    # A token lasts twenty minutes at the vendor; in twenty seconds a run would spend its budget on new ones.
+    async with Sandbox(world, folder=folder / "outside", replica_lag=0.05, token_lifetime=1200.0) as sandbox:
         path = write_settings(folder, sandbox, plans, {"DATABASE_URL": url})
         house = build_house(load_worker(path, environ={}), SystemClock())
         try:
@@ -154,6 +159,7 @@ def owe(here: Ground, client: str, reports: int) -> None:
 async def work(settings: Path, clients: Sequence[str]) -> None:
     """A worker process: says when it is ready, waits for the word, tells the ERP; prints how long each client took."""
     log.configure(style="json", level="critical")
+    os.nice(5)  # the ERP is no part of what is measured, and in life no guest on the workers' machine
     loaded = load_worker(settings, environ={})
     house = build_house(loaded, SystemClock())
     chosen = [one for one in load_all_clients(loaded)[0] if one.name in clients]
@@ -208,9 +214,10 @@ async def compare(servers: Servers, folder: Path) -> None:
         here.settings.write_text(env.replace(here.sandbox.poweroffice_url, address), encoding="utf-8")
         say(f"\nReports to an ERP {AWAY * 1000:g} ms away that takes {BUDGET} requests a second; PostgreSQL, fsync on")
         say(
-            f"{'workers':>8}{'clients':>9}{'reports/s':>11}{'to one':>8}{'of budget':>11}{'worst second':>14}{'429':>5}"
+            f"{'workers':>8}{'clients':>9}{'requests/s':>12}{'to one':>8}{'with work':>11}{'of budget':>11}"
+            f"{'worst second':>14}{'429':>5}"
         )
-        for clients, each in ((CLIENTS[:1], 60), (CLIENTS, 40)):
+        for clients, each in ((CLIENTS[:1], 90), (CLIENTS, 90)):
             alone = 0.0
             for workers in (1, 2, 3):
                 for name in clients:
@@ -219,11 +226,10 @@ async def compare(servers: Servers, folder: Path) -> None:
                 told = sum(one[2] for one in await _together(here.settings, workers, clients))
                 if told != each * len(clients):
                     raise SystemExit(f"{told} of {each * len(clients)} reports were told")
-                requests, seconds, most = line.taken()
-                rate = requests / seconds
+                rate, steady, most = line.taken()
                 alone = alone or rate
-                ratios = f"{rate / alone:8.2f}{rate / BUDGET:11.0%}"
-                say(f"{workers:8}{len(clients):9}{rate:11.1f}{ratios}{most:11}{line.turned_away:5}")
+                ratios = f"{rate / alone:8.2f}{steady:11.1f}{steady / BUDGET:11.1%}"
+                say(f"{workers:8}{len(clients):9}{rate:12.1f}{ratios}{most:14}{line.turned_away:5}")
         await _fair(here)
 
 

@@ -29,12 +29,13 @@ class SharedBudget:
         self._name = name
 
     def reserve(self, turns: int, *, spacing: float) -> float:
-        """Takes the next `turns`, `spacing` seconds apart. Returns in how many seconds the first of them is."""
+        """Takes the next `turns`, `spacing` seconds apart. Returns the moment of the first, by `time.monotonic()`."""
         with self._db.begin() as tx:
             now, free_at = self._row(tx)
+            here = time.monotonic()  # the same moment on our own clock; how long the commit takes is no matter then
             first = max(now, free_at)
             self._write(tx, first + int(turns * spacing * _SECOND))
-            return (first - now) / _SECOND
+        return here + (first - now) / _SECOND
 
     def hold(self, seconds: float) -> None:
         """No turn is free before that many seconds from now, for any worker."""

@@ -14,8 +14,11 @@ from typing import Protocol
 
 from worker.support import metrics
 
-# Turns come this much slower than allowed: a little for the road, on which requests do not keep their distance.
-SLOWER = 1.05
+# Turns come this much slower than allowed, and one that cannot be used within LATE spacings of its moment is given up:
+# so when a second must have passed it has, whatever the number of workers, and 30 ms on the road are allowed for.
+SLOWER = 1.04
+LATE = 0.5
+GIVEN_UP = 3  # in a row; the next is used however late, so that a worker that is always late gets somewhere, too
 LONGEST_HOLD = 60.0  # seconds; who is to be left alone for longer is left alone by due_at, not by waiting here
 
 
@@ -33,7 +36,7 @@ class Budget(Protocol):
     """Says when turns are free. Called in a thread."""
 
     def reserve(self, turns: int, *, spacing: float) -> float:
-        """Takes the next `turns`, `spacing` seconds apart. Returns in how many seconds the first of them is."""
+        """Takes the next `turns`, `spacing` seconds apart. Returns the moment of the first, by `time.monotonic()`."""
         ...
 
     def hold(self, seconds: float) -> None:
@@ -49,10 +52,9 @@ class OwnBudget:
         self._free_at = 0.0
 
     def reserve(self, turns: int, *, spacing: float) -> float:
-        now = self._monotonic()
-        first = max(now, self._free_at)
+        first = max(self._monotonic(), self._free_at)
         self._free_at = first + turns * spacing
-        return first - now
+        return first
 
     def hold(self, seconds: float) -> None:
         self._free_at = max(self._free_at, self._monotonic() + seconds)
@@ -62,8 +64,8 @@ class FairPacer:
     """At most `per_second` turns in any second for everybody who draws on the budget; clients take turns about.
 
     Even spacing, because a bucket lets a burst plus the refill through: nearly twice the limit in its first second.
-    `block`: how many turns are reserved at once; more make fewer reservations, and waste more when work ends. `name`:
-    the budget's, in the metrics.
+    Turns are reserved as callers come and while earlier ones are still waited for, at most `block` at once. `name`: the
+    budget's, in the metrics.
     """
 
     def __init__(
@@ -84,7 +86,9 @@ class FairPacer:
         self._monotonic = monotonic
         self._sleep = sleep
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+        self._turns = deque[float]()  # the moments that are reserved and not used yet
         self._not_before = 0.0
+        self._reserving: asyncio.Task[None] | None = None
         self._giving: asyncio.Task[None] | None = None
 
     def line(self, who: str) -> Pacer:
@@ -96,8 +100,7 @@ class FairPacer:
         mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         began = time.monotonic()
         self._waiting.setdefault(who, deque()).append(mine)
-        if self._giving is None or self._giving.done():
-            self._giving = asyncio.create_task(self._give())
+        self._see_to_turns()
         try:
             await mine
         except asyncio.CancelledError:
@@ -107,26 +110,25 @@ class FairPacer:
 
     async def hold(self, seconds: float) -> None:
         held = min(max(seconds, 0.0), LONGEST_HOLD)
+        self._not_before = max(self._not_before, self._monotonic() + held)  # what is reserved already waits, too
         if self._in_thread:
             await asyncio.to_thread(self._budget.hold, held)
         else:
             self._budget.hold(held)
 
-    async def _give(self) -> None:
-        """Serves the lines until nobody waits."""
+    def _see_to_turns(self) -> None:
+        """A turn is reserved for whoever waits and has none."""
+        if self._reserving is None or self._reserving.done():
+            self._reserving = asyncio.create_task(self._reserve())
+
+    async def _reserve(self) -> None:
         try:
-            while wanted := sum(len(line) for line in self._waiting.values()):
-                turns = min(self._block, wanted)
-                planned = max(self._monotonic() + await self._reserve(turns), self._not_before)
-                for _ in range(turns):
-                    late = self._monotonic() - planned
-                    if late > self._spacing * (self._block + 1):
-                        break  # stood still: the rest of the block is others' time by now
-                    await self._sleep(max(-late, 0.0))  # also for nothing: who was served may stand in line again
-                    # From when it really went, so that what was late is not made up for in a burst.
-                    planned = self._not_before = max(planned, self._monotonic()) + self._spacing
-                    if not self._serve_one():
-                        break
+            while (lacking := self._callers() - len(self._turns)) > 0:
+                turns = min(self._block, lacking)
+                first = await self._ask(turns)
+                self._turns.extend(first + turn * self._spacing for turn in range(turns))
+                if self._giving is None or self._giving.done():
+                    self._giving = asyncio.create_task(self._give())
         except Exception as error:  # noqa: BLE001 - whoever waits gets it, and nobody waits for ever
             for line in self._waiting.values():
                 for one in line:
@@ -134,13 +136,30 @@ class FairPacer:
                         one.set_exception(error)
             self._waiting.clear()
 
-    async def _reserve(self, turns: int) -> float:
+    async def _ask(self, turns: int) -> float:
         if self._in_thread:
             return await asyncio.to_thread(self._budget.reserve, turns, spacing=self._spacing)
         return self._budget.reserve(turns, spacing=self._spacing)
 
-    def _serve_one(self) -> bool:
-        """The turn goes to the line served longest ago; False when nobody waits any more."""
+    async def _give(self) -> None:
+        given_up = 0
+        while self._turns:
+            planned = self._turns.popleft()
+            late = self._monotonic() - planned
+            over = late > self._spacing * LATE or planned < self._not_before
+            if over and given_up < GIVEN_UP:
+                given_up += 1  # used now, it would crowd another worker's
+            else:
+                await self._sleep(max(-late, self._not_before - self._monotonic(), 0.0))
+                given_up = 0
+                self._serve_one()
+            self._see_to_turns()
+
+    def _callers(self) -> int:
+        return sum(not one.done() for line in self._waiting.values() for one in line)
+
+    def _serve_one(self) -> None:
+        """The turn goes to the line served longest ago."""
         while self._waiting:
             who = next(iter(self._waiting))
             line = self._waiting.pop(who)
@@ -150,8 +169,7 @@ class FairPacer:
                     one.set_result(None)
                     if line:
                         self._waiting[who] = line  # to the end
-                    return True
-        return False
+                    return
 
 
 class _Line:
