@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from worker import __version__, tables
+from worker.clients import load_all_clients, log_broken
 from worker.commands.audit import audit_app
 from worker.commands.backup import backup
 from worker.commands.bounces import bounces_app
@@ -44,7 +45,7 @@ from worker.commands.worklist import hold, release, withdraw
 from worker.day import JOBS
 from worker.ports import DocumentLost, RulesUnavailable
 from worker.runs import run_now
-from worker.service import load_all_clients, log_broken, run_service
+from worker.service import run_service
 from worker.settings import ClientFile, WorkerSettings, load_worker
 from worker.stamping.making import paper_of
 from worker.stamping.pdf.proof_sheet import proof_sheet, sample_letter

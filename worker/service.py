@@ -17,124 +17,24 @@ import uvicorn
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
 
-from worker.day import (
-    CODES_EVERY,
-    REPORTED_WHEN_MISSED,
-    TIMETABLE,
-    Due,
-    at_rest,
-    due_before_today,
-    due_today,
-    late_looks,
-    while_paused,
-)
+from worker.clients import load_all_clients, log_broken
+from worker.day import CODES_EVERY, TIMETABLE, at_rest, due_today, late_looks
 from worker.ops import Clients, Pings, Vitals, build_pings
-from worker.runs import owner_name, report_missed, run_slot, tell_factor
+from worker.rounds import Rounds
+from worker.runs import owner_name, tell_factor
 from worker.serving import listen, ops_server, portal_server, readiness_of
-from worker.settings import ClientFile, SettingsError, WorkerSettings, load_clients
-from worker.store import codes, pauses, slots
+from worker.settings import ClientFile, SettingsError, WorkerSettings
+from worker.store import codes, pauses
 from worker.store.database import DatabaseUnusable
 from worker.store.one_host import BEAT, OneHost
 from worker.store.trouble import StoreTrouble
 from worker.support.clock import OSLO, Clock, SystemClock, is_bank_day, oslo_date
 from worker.support.log import bound, get_logger
 from worker.support.summary import Summary
-from worker.wiring import (
-    House,
-    booking_plan,
-    build_house,
-    check_all_accounts,
-    check_efaktura,
-    check_tenant,
-    code_step,
-    stamping_config,
-)
+from worker.wiring import House, build_house, check_all_accounts, code_step
 
 DRAIN_SECONDS = 50.0  # inside a container's usual 60 s grace
 CANCEL_SECONDS = 2.0
-
-
-def load_all_clients(settings: WorkerSettings) -> tuple[list[ClientFile], list[SettingsError]]:
-    """Every client that can be run, and the files that cannot, each with all its faults.
-
-    A file that reads well but whose notice or logo cannot be used is among the broken ones.
-    """
-    folder = settings.clients_folder
-    if folder is None:
-        raise SettingsError("worker.env", ["CLIENTS_FOLDER is missing"])
-    good, bad = load_clients(folder)
-    usable: list[ClientFile] = []
-    for client in good:
-        what = why_unusable(settings, client)
-        if what:
-            bad.append(SettingsError(f"{client.name}.env", [what]))
-        else:
-            usable.append(client)
-    return usable, bad
-
-
-def why_unusable(settings: WorkerSettings, client: ClientFile) -> str:
-    """What is wrong with a file that reads well, beside this worker.env; empty when nothing is."""
-    try:
-        stamping_config(settings, client)
-        booking_plan(settings, client)
-        check_tenant(settings, client)
-        check_efaktura(settings, client)
-    except (ValueError, OSError) as error:
-        return str(error) if isinstance(error, ValueError) else "LOGO_FILE cannot be read"
-    return ""
-
-
-def log_broken(bad: list[SettingsError]) -> None:
-    """One line a broken file, with every fault; values are never in them."""
-    for error in bad:
-        get_logger().error("client.settings_broken", file=error.file, fault=error.faults)
-
-
-async def tick(house: House, clients: list[ClientFile], *, owner: str) -> list[Summary]:
-    """Runs every slot of today whose time has come and that nobody has run; reports those whose window is over.
-
-    Clients are run side by side, a client's jobs one after another. For a paused client only receipts are collected,
-    and a slot that its pause fell into is not missed.
-    """
-    now = house.clock.now()
-    due, earlier = due_today(now), due_before_today(now)
-    oldest = min((one.slot for one in (*earlier, *due)), default=now)
-
-    async def one(client: ClientFile) -> list[Summary]:
-        done: list[Summary] = []
-        rests = pauses.since(house.db, client=client.name, moment=oldest)
-        paused = any(rest.resumed_at is None for rest in rests)
-
-        def excused(slot: Due) -> bool:
-            return any(rest.covers(slot.slot, slot.window_end) for rest in rests)
-
-        among = [slot for slot in earlier if not excused(slot)]
-        for slot in slots.without_row(
-            house.db, client=client.name, among=among, key=lambda d: (d.job.name, d.slot), now=house.clock.now()
-        ):
-            report_missed(house, client, slot, owner=owner)
-        for slot in due:
-            if slot.in_time:
-                left = while_paused(slot) if paused else slot
-                summary = await run_slot(house, client, left, owner=owner) if left is not None else None
-                if summary is not None:
-                    done.append(summary)
-            elif slot.job.name in REPORTED_WHEN_MISSED and not excused(slot):
-                report_missed(house, client, slot, owner=owner)
-        return done
-
-    results = await asyncio.gather(*(one(client) for client in clients), return_exceptions=True)
-    log, summaries = get_logger(), list[Summary]()
-    for client, result in zip(clients, results, strict=True):
-        if isinstance(result, StoreTrouble):
-            log.error("store.trouble", client=client.name, message=str(result))
-        elif isinstance(result, BaseException):
-            log.error("client.run_failed", client=client.name, exc_info=result)
-        else:
-            summaries.extend(result)
-    await tell_factor(house, clients)
-    return summaries
 
 
 def clients_of(house: House) -> Clients:
@@ -355,31 +255,43 @@ async def _work(
     again: Callable[[], WorkerSettings] | None,
     pings: Pings | None,
 ) -> None:
-    """Waits to be woken, then does what is due, until told to stop. The clients' files are read anew each time."""
+    """Waits to be woken, then begins what is due, until told to stop; returns when what was begun is through. The
+    clients' files are read anew each time."""
     log, closed = get_logger(), None
-    while True:
-        await wake.wait()
-        wake.clear()
-        if stop.is_set():
-            return
-        if hup.is_set():
-            hup.clear()
-            await asyncio.to_thread(reread, settings, again)
-        now = house.clock.now()
-        if not is_bank_day(oslo_date(now)):
-            if closed != oslo_date(now):
-                log.info("day.closed", now=now.isoformat())
-            closed = oslo_date(now)
-            if pings is not None:
-                pings.rest(at_rest(now))
-            continue
-        if not any(due.in_time for due in due_today(now)):
-            log.info("day.nothing_due", now=now.isoformat())
-        clients, bad = await asyncio.to_thread(load_all_clients, settings)
-        log_broken(bad)
-        await tick(house, clients, owner=owner)
+    clients, broken, now = list[ClientFile](), False, house.clock.now()
+
+    async def after() -> None:
+        await tell_factor(house, clients)
         if pings is not None:
-            await _sign(house, pings, clients, now, broken=bool(bad))
+            await _sign(house, pings, clients, now, broken=broken)
+
+    rounds = Rounds(house, owner=owner, after=after)
+    try:
+        while True:
+            await wake.wait()
+            wake.clear()
+            if stop.is_set():
+                break
+            if hup.is_set():
+                hup.clear()
+                await asyncio.to_thread(reread, settings, again)
+            now = house.clock.now()
+            if not is_bank_day(oslo_date(now)):
+                if closed != oslo_date(now):
+                    log.info("day.closed", now=now.isoformat())
+                closed = oslo_date(now)
+                if pings is not None:
+                    pings.rest(at_rest(now))
+                continue
+            if not any(due.in_time for due in due_today(now)):
+                log.info("day.nothing_due", now=now.isoformat())
+            clients, bad = await asyncio.to_thread(load_all_clients, settings)
+            broken = bool(bad)
+            log_broken(bad)
+            rounds.begin(clients)
+        await rounds.ended()
+    finally:
+        await rounds.cancel()
 
 
 async def _sign(house: House, pings: Pings, clients: list[ClientFile], now: datetime, *, broken: bool) -> None:

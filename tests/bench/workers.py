@@ -25,9 +25,9 @@ from sqlalchemy import insert
 
 from tests.support.databases import Servers
 from tests.support.flow import ClientPlan, number, write_settings
+from worker.clients import load_all_clients
 from worker.sandbox.server import Sandbox
 from worker.sandbox.world import World
-from worker.service import load_all_clients
 from worker.settings import load_worker
 from worker.store.database import Database, migrate
 from worker.store.story import begin_story

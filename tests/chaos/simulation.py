@@ -20,14 +20,15 @@ from tests.crash.stage import CLEARING, ON, fetch_ehf
 from tests.support.flow import Flow, business, client_plan, logging_to, person, write_settings
 from tests.support.settlement_samples import OcrAssignment, OcrFile, OcrTransaction, feed
 from tests.support.truth import Expected, Verdict, judge, settle_doubts
+from worker.clients import load_all_clients
 from worker.model.party import PostalAddress
+from worker.rounds import tick
 from worker.runs import run_now
 from worker.sandbox import magic
 from worker.sandbox.maventa.state import MaventaState
 from worker.sandbox.records import Account
 from worker.sandbox.server import Sandbox
 from worker.sandbox.world import World
-from worker.service import load_all_clients, tick
 from worker.settings import load_worker
 from worker.store import reading, retrying
 from worker.store.tables import deliveries

@@ -22,12 +22,12 @@ from sqlalchemy import select
 
 from tests.support.flow import DAY, ClientPlan, Flow, business, client_plan, person, write_settings
 from tests.support.settlement_samples import OcrAssignment, OcrFile, OcrTransaction, feed
+from worker.clients import load_all_clients
 from worker.model.kid import KidLayout
 from worker.sandbox.maventa.state import MaventaState
 from worker.sandbox.records import Account
 from worker.sandbox.server import Sandbox
 from worker.sandbox.world import World
-from worker.service import load_all_clients
 from worker.settings import load_worker
 from worker.store.tables import deliveries
 from worker.support.clock import TurnedClock, oslo

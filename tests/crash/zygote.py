@@ -24,7 +24,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, TextIO
 
-from worker.service import load_all_clients, log_broken, tick
+from worker.clients import load_all_clients, log_broken
+from worker.rounds import tick
 from worker.settings import load_worker
 from worker.support import crashing, log
 from worker.support.clock import TurnedClock, is_bank_day

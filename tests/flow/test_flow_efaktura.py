@@ -12,10 +12,10 @@ from typer.testing import Result
 
 from tests.support.consumers import Consumers
 from tests.support.flow import DAY, FACTOR_ACCOUNT, Debtor, Flow, client_plan, flow, person
+from worker.clients import load_all_clients
 from worker.model.outcomes import AccessDenied, TryLater, Unavailable, UnknownOutcome
 from worker.ports import ConsumerInvoice, Submission
 from worker.sandbox.maventa.state import ConsumerSubmission, MaventaState
-from worker.service import load_all_clients
 from worker.settings import load_worker
 
 pytestmark = pytest.mark.anyio

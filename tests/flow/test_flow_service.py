@@ -230,6 +230,24 @@ async def test_told_to_stop_twice_in_the_middle_of_a_call(tmp_path: Path) -> Non
         assert (len(house.world.ehf_submissions), len(house.mails())) == (1, 1)
 
 
+async def test_a_client_whose_round_takes_long_holds_nobody_else_up(tmp_path: Path) -> None:
+    """One waits for the access point; another, new, gets its slots at once and again when there is more to do."""
+    plans = (client_plan(), client_plan("fjordvik"))
+    async with flow(tmp_path, *plans, settings={"ACCESS_POINT_TIMEOUT_SECONDS": "30"}, hold_seconds=30) as house:
+        file = house.settings_path.parent / "clients" / "fjordvik.env"
+        away = file.rename(file.with_suffix(".away"))
+        house.invoice(4001, Debtor(20001, "Treg AS", magic.AP_TIMEOUT_AFTER_ACCEPT, "post@treg.example"))
+        async with started(house, at(8)) as child:
+            await until(lambda: len(house.world.ehf_submissions) == 1)
+            away.rename(file)
+            house.invoice(5001, person(), client="fjordvik")
+            child.process.send_signal(signal.SIGHUP)
+            await child.says("run.done", 2)
+            assert {line["client"] for line in child.events("run.done")} == {"fjordvik"}
+            assert house.state(5001, "fjordvik") == "delivered"
+        assert house.deliveries(4001) == [("ehf", "sending")], "it was still waiting"
+
+
 async def test_killed_in_the_middle_its_slot_is_taken_over_when_the_lease_is_over(tmp_path: Path) -> None:
     async with flow(tmp_path, client_plan(), settings={"ACCESS_POINT_TIMEOUT_SECONDS": "30"}, hold_seconds=3) as house:
         slow = Debtor(20001, "Treg AS", magic.AP_TIMEOUT_AFTER_ACCEPT, "post@treg.example")

@@ -17,8 +17,8 @@ from tests.support.flow import DAY, Flow, business, client_plan, flow, person
 from worker.day import JOBS, Due
 from worker.model.channel import Reach, ReachAnswer
 from worker.model.document import Kind
+from worker.rounds import tick
 from worker.runs import run_slot
-from worker.service import tick
 from worker.support.clock import oslo, oslo_date
 from worker.wiring import House, build_house
 

@@ -16,8 +16,8 @@ from tests.support.flow import DAY, OWNER, Flow, business, person
 from worker.day import JOBS, Due
 from worker.model.channel import Reach, ReachAnswer
 from worker.model.document import Kind
+from worker.rounds import tick
 from worker.runs import run_now, run_slot
-from worker.service import tick
 from worker.store import slots
 from worker.store.database import Database
 from worker.store.slots import SlotKey

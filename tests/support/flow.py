@@ -22,16 +22,17 @@ from typer.testing import CliRunner, Result
 from tests import privacy
 from tests.support.database import prepared
 from worker.cli import app
+from worker.clients import load_all_clients, log_broken
 from worker.demo.stage import free_port
 from worker.model.document import Kind
 from worker.model.party import PostalAddress
+from worker.rounds import tick
 from worker.runs import run_now
 from worker.sandbox.ehf_builder import BuilderLine, BuilderParty, build_ehf
 from worker.sandbox.erp import SandboxClient
 from worker.sandbox.records import DeliveryCall, Mail
 from worker.sandbox.server import Sandbox
 from worker.sandbox.world import World
-from worker.service import load_all_clients, log_broken, tick
 from worker.serving import portal_server
 from worker.settings import ClientFile, load_worker
 from worker.store import reading

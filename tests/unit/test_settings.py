@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stdnum.no import kontonr
 
+from worker.clients import load_all_clients
 from worker.model.voucher import AccountKind, VoucherAccount
-from worker.service import load_all_clients
 from worker.settings import ClientFile, WorkerSettings, iban_of, load_client, load_clients, load_worker
 from worker.settlement.rules import roles_needed
 from worker.support.env_file import SettingsError

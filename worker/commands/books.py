@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from worker import tables
+from worker.clients import load_all_clients
 from worker.commands.common import (
     DEFAULT,
     Client,
@@ -24,7 +25,6 @@ from worker.commands.settlement import Item, settlement_app
 from worker.model.outcomes import OutsideError
 from worker.model.settlement import EventKind
 from worker.model.voucher import VoucherAccount
-from worker.service import load_all_clients
 from worker.settings import ClientFile, WorkerSettings
 from worker.settlement.accounts import REMEDY, AccountCheck, AccountsState
 from worker.settlement.balance import Balance, compare

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from worker import tables
+from worker.clients import load_all_clients, why_unusable
 from worker.commands.common import (
     DEFAULT,
     By,
@@ -26,7 +27,6 @@ from worker.commands.common import (
 )
 from worker.doctor.clients import meet
 from worker.model.kid import KidError, KidLayout
-from worker.service import load_all_clients, why_unusable
 from worker.settings import ClientFile, WorkerSettings, is_client_name, load_clients, shared_values
 from worker.settings.new_client import explained, faults, is_secret, made, write
 from worker.store import pauses, reading

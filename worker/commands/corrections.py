@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from worker.clients import load_all_clients
 from worker.commands.books import settlement_app
 from worker.commands.common import (
     DEFAULT,
@@ -19,7 +20,6 @@ from worker.commands.common import (
     worker_settings,
 )
 from worker.commands.settlement import Note, check_parts, named_part
-from worker.service import load_all_clients
 from worker.settings import ClientFile, WorkerSettings
 from worker.settlement.reversing import reverse_now
 from worker.store import corrections

@@ -10,9 +10,9 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 from rich.text import Text
 
 from worker import tables
+from worker.clients import load_all_clients
 from worker.commands.common import DEFAULT, Client, Json, Settings, choose, run_async, the_clock
 from worker.doctor.findings import Finding, Result, Verdict, fault
-from worker.service import load_all_clients
 from worker.settings import SettingsError, load_worker
 from worker.wiring import run_doctor
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from worker import reporting, tables
+from worker.clients import load_all_clients
 from worker.commands.common import (
     DEFAULT,
     Client,
@@ -23,7 +24,6 @@ from worker.commands.common import (
     worker_settings,
 )
 from worker.model.completeness import Completeness
-from worker.service import load_all_clients
 from worker.settings import ClientFile, WorkerSettings
 from worker.store import reports
 from worker.store.database import Database

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from worker.clients import load_all_clients
 from worker.commands.common import (
     DEFAULT,
     By,
@@ -22,7 +23,6 @@ from worker.commands.common import (
 )
 from worker.model.channel import FACTS, Channel
 from worker.routing import resend_address
-from worker.service import load_all_clients
 from worker.store import deliveries, resending
 from worker.support import log
 from worker.support.clock import oslo_date

@@ -19,9 +19,9 @@ from worker.demo.folder import from_folder
 from worker.demo.scenes import Scene
 from worker.demo.stage import DemoError, clear, free_port, read_settings, write_settings
 from worker.model.journey import JourneyState
+from worker.rounds import tick
 from worker.sandbox.server import Sandbox
 from worker.sandbox.world import World
-from worker.service import tick
 from worker.serving import portal_server
 from worker.settings import ClientFile
 from worker.store.database import migrate

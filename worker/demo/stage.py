@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import SystemRandom
 
+from worker.clients import load_all_clients
 from worker.demo import cast
 from worker.sandbox.server import Sandbox
-from worker.service import load_all_clients
 from worker.settings import ClientFile, WorkerSettings, load_worker
 
 MARK = ".factoring-demo"
