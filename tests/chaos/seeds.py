@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import shutil
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tests.chaos.loop import FastLoop
 from tests.chaos.simulation import Outcome, simulate
 from tests.support.databases import Servers
+from tests.support.side_by_side import play_batches
 
 DATABASES = ("sqlite", "postgresql")
 _BATCH = 5  # seeds that share a PostgreSQL server
@@ -64,27 +63,10 @@ def play(seeds: Sequence[int], *, days: int, database: str | None, calm_days: in
     return done
 
 
-def _batch(seeds: Sequence[int], days: int, database: str | None) -> list[Outcome | Broken]:
-    return play(seeds, days=days, database=database)
-
-
 def play_all(seeds: Sequence[int], *, days: int, database: str | None, jobs: int) -> list[Outcome | Broken]:
-    """Plays them in so many processes, with a progress bar; a seed with a fault is told at once."""
-    console, results = Console(stderr=True), list[Outcome | Broken]()
-    columns = (TextColumn("seeds"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with (
-        Progress(*columns, console=console) as progress,
-        ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool,
-    ):
-        task = progress.add_task("", total=len(seeds))
-        batches = [seeds[start : start + _BATCH] for start in range(0, len(seeds), _BATCH)]
-        for batch in as_completed([pool.submit(_batch, batch, days, database) for batch in batches]):
-            for result in batch.result():
-                results.append(result)
-                progress.advance(task)
-                for line in wrong(result):
-                    console.print(line, markup=False, soft_wrap=True)
-    return results
+    """Plays them in so many processes."""
+    batch = partial(play, days=days, database=database)
+    return play_batches(batch, seeds, batch=_BATCH, jobs=jobs, what="seeds", wrong=wrong)
 
 
 def wrong(result: Outcome | Broken) -> list[str]:

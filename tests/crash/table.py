@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import multiprocessing
 import shutil
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from tests.crash.cases import Case, Death, Result, play, record
 from tests.crash.stage import SCENES, Zygote
 from tests.support.databases import Servers
+from tests.support.side_by_side import play_batches
 
 DATABASES = ("sqlite", "postgresql")
 _BATCH = 12  # cases that share a zygote and a PostgreSQL server
@@ -77,22 +75,8 @@ def _batch(cases: Sequence[Case]) -> list[Result | str]:
 
 
 def play_all(cases: Sequence[Case], *, jobs: int) -> list[Result | str]:
-    """Plays them in so many processes, with a progress bar; what is wrong is told at once. A text: it broke down."""
-    console, results = Console(stderr=True), list[Result | str]()
-    columns = (TextColumn("killed"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with (
-        Progress(*columns, console=console) as progress,
-        ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool,
-    ):
-        task = progress.add_task("", total=len(cases))
-        batches = [cases[start : start + _BATCH] for start in range(0, len(cases), _BATCH)]
-        for batch in as_completed([pool.submit(_batch, batch) for batch in batches]):
-            for result in batch.result():
-                results.append(result)
-                progress.advance(task)
-                for line in wrong(result):
-                    console.print(line, markup=False, soft_wrap=True)
-    return results
+    """Plays them in so many processes. A text: it broke down."""
+    return play_batches(_batch, cases, batch=_BATCH, jobs=jobs, what="killed", wrong=wrong)
 
 
 def wrong(result: Result | str) -> list[str]:
