@@ -128,3 +128,17 @@ async def test_a_batch_cut_anywhere_goes_once(tmp_path: Path) -> None:
         assert batches(house) == [["5001", "5003"]]
         acts = [(row.act, row.outcome) for row in house.story(5001).attempts]
         assert acts[-2:] == [("send", "unknown"), ("ask", "accepted")]
+
+
+async def test_a_letter_the_print_house_never_speaks_of_is_not_forgotten(tmp_path: Path) -> None:
+    async with flow(tmp_path) as house:
+        letters_for(house, 5001, 5004)
+        await house.at(8)
+        house.sandbox.print_shop.work()
+        await house.at(15, 30)
+        assert [house.deliveries(number)[-1][1] for number in (5001, 5004)] == ["confirmed", "handed_over"]
+        for days, listed in ((5, []), (6, [house.id_of(5004)])):
+            house.turn(16, day=DAY + timedelta(days=days))  # Monday is the third bank day, Tuesday the fourth
+            await house.job("report")
+            told = house.events("completeness.unexplained", reason="letter_not_confirmed")
+            assert [line["invoice"] for line in told] == listed

@@ -22,6 +22,7 @@ class Lack(StrEnum):
     CLAIM_WITHOUT_INVOICE = "claim_without_invoice"
     UNDERWAY = "underway"
     NOT_POSTED_BACK = "not_posted_back"
+    LETTER_NOT_CONFIRMED = "letter_not_confirmed"
     PARKED = "parked"
     WITHDRAWN = "withdrawn"
     MISSING_NUMBER = "missing_number"
@@ -122,6 +123,13 @@ LACKS: dict[Lack, LackFacts] = {
         "it is delivered, and the ERP is not told yet",
         "nothing: it is told at the next report, or tried again",
         "Er levert, men ikke meldt til regnskapssystemet ennå.",
+    ),
+    _L.LETTER_NOT_CONFIRMED: LackFacts(
+        "factor",
+        False,
+        "the print house, which says so of other letters, has not said that it posted this one in three bank days",
+        "ask the print house for the job id in `invoice show`; then `receipts match`, or `resend` when it never came",
+        "Brevet er ikke bekreftet sendt av trykkeriet.",
     ),
     _L.PARKED: LackFacts("factor", True, "it is parked", "see its reason", "Venter på at noe blir rettet."),
     _L.WITHDRAWN: LackFacts(

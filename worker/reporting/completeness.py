@@ -48,6 +48,7 @@ async def check(
             paused=client in pauses.paused(db),
             last_intake=completeness.last_begun(db, client=client, job="intake"),
             last_report=completeness.last_begun(db, client=client, job="postback"),
+            letters_are_confirmed=completeness.letters_are_confirmed(db, since=started - window),
         )
     )
     numbers = [row.number for row in held] + [row.number for row in (*waiting.values(), *delivered.values())]

@@ -30,6 +30,7 @@ class Evidence:
 
     `started`: when the reading began. `since`: how far back the ERP's delivered invoices were read. `erp_read`: both
     lists to their ends. `last_intake`, `last_report`: when the last run of these that went through was begun.
+    `letters_are_confirmed`: the print house gives receipts.
     """
 
     waiting: Mapping[str, ErpInvoice]
@@ -43,6 +44,7 @@ class Evidence:
     paused: bool = False
     last_intake: datetime | None = None
     last_report: datetime | None = None
+    letters_are_confirmed: bool = False
 
 
 def judge(seen: Evidence) -> tuple[int, list[Finding]]:
@@ -105,6 +107,9 @@ def _about(seen: Evidence, row: HeldInvoice) -> Iterator[Finding]:
         yield _ours(Lack.ERP_DIFFERS, row, detail=faults)
     yield from _against_ledger(seen, row)
     yield from _where_it_is(seen, row, erp_id)
+    out = row.letter_out_at
+    if seen.letters_are_confirmed and out is not None and _bank_days_between(out, seen.started) > PATIENCE:
+        yield _ours(Lack.LETTER_NOT_CONFIRMED, row, since=out)
 
 
 def _against_erp(seen: Evidence, row: HeldInvoice, erp_id: str) -> Iterator[Finding]:

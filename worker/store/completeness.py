@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select
 
+from worker.model.channel import Channel
 from worker.model.completeness import Completeness, Finding, Lack
 from worker.model.journey import DeliveryState, JourneyState
 from worker.store.database import Database
@@ -21,7 +22,8 @@ _FINAL = (JourneyState.POSTED_BACK, JourneyState.WITHDRAWN)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldInvoice:
     """An invoice of ours, as far as it is compared. `erp_total`, `erp_created`: as the ERP's list had it when it was
-    fetched. `told_at`: when the ERP was told of its delivery; `telling`, `tries`: of the report that tells it."""
+    fetched. `told_at`: when the ERP was told of its delivery; `telling`, `tries`: of the report that tells it.
+    `letter_out_at`: when its newest letter was handed over, while the print house has not confirmed it."""
 
     id: int
     erp_id: str
@@ -42,6 +44,7 @@ class HeldInvoice:
     telling: str | None
     tries: int
     told_at: datetime | None
+    letter_out_at: datetime | None = None
 
 
 def held(db: Database, *, client: str, since: datetime) -> list[HeldInvoice]:
@@ -68,6 +71,15 @@ def _rows(tx: Connection, wanted: ColumnElement[bool]) -> list[HeldInvoice]:
         .where(deliveries.c.invoice_id == invoices.c.id, deliveries.c.state != DeliveryState.STOPPED)
         .scalar_subquery()
     )
+    letter_out = (
+        select(func.max(deliveries.c.handed_over_at))
+        .where(
+            deliveries.c.invoice_id == invoices.c.id,
+            deliveries.c.channel == Channel.LETTER,
+            deliveries.c.state == DeliveryState.HANDED_OVER,
+        )
+        .scalar_subquery()
+    )
     columns = [invoices.c[name] for name in HeldInvoice.__dataclass_fields__ if name in invoices.c]
     query = (
         select(
@@ -75,6 +87,7 @@ def _rows(tx: Connection, wanted: ColumnElement[bool]) -> list[HeldInvoice]:
             invoices.c.erp_row["total"].as_string().label("erp_total"),
             invoices.c.erp_row["created_at"].as_string().label("erp_created"),
             handed_over.label("handed_over_at"),
+            letter_out.label("letter_out_at"),
             postbacks.c.state.label("telling"),
             postbacks.c.attempts.label("tries"),
             postbacks.c.done_at.label("told_at"),
@@ -104,6 +117,17 @@ def claim_names(db: Database, *, client: str) -> set[str]:
             invoices.c.client == client, invoices.c.registered_as.is_not(None)
         )
         return set(tx.execute(query).scalars())
+
+
+def letters_are_confirmed(db: Database, *, since: datetime) -> bool:
+    """Whether the print house has said of any letter handed over since then, of whatever client, that it was posted."""
+    with db.read() as tx:
+        query = select(deliveries.c.id).where(
+            deliveries.c.channel == Channel.LETTER,
+            deliveries.c.state == DeliveryState.CONFIRMED,
+            deliveries.c.handed_over_at >= since,
+        )
+        return tx.execute(query.limit(1)).first() is not None
 
 
 def earliest_creation(db: Database, *, client: str, since: datetime) -> datetime | None:

@@ -126,6 +126,14 @@ def test_what_crossed_with_the_reading_is_no_finding() -> None:
     assert judge(evidence(waiting=both, delivered=both)) == (1, [])
 
 
+def test_a_letter_the_print_house_is_silent_about_is_listed_where_it_tells_of_others() -> None:
+    out = replace(HELD, letter_out_at=NOW - timedelta(days=6))
+    assert said(evidence(held=[out], letters_are_confirmed=True)) == [(Lack.LETTER_NOT_CONFIRMED, False, "factor")]
+    assert said(evidence(held=[out])) == [], "this print house gives no receipts"
+    late = replace(out, letter_out_at=NOW - timedelta(days=5))
+    assert said(evidence(held=[late], letters_are_confirmed=True)) == [], "a Friday's letter on the third bank day"
+
+
 def test_a_finding_names_no_kid() -> None:
     [finding] = judge(evidence(claims={CLAIM.name: replace(CLAIM, kid="999", number="5002")}))[1]
     assert finding.detail == "number, KID in boker/5001-a1.json"
