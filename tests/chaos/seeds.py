@@ -16,7 +16,7 @@ from rich.console import Console
 
 from tests.chaos.loop import FastLoop
 from tests.chaos.simulation import Outcome, simulate
-from tests.support.databases import Servers
+from tests.support.databases import Servers, in_memory
 from tests.support.side_by_side import play_batches
 
 DATABASES = ("sqlite", "postgresql")
@@ -39,8 +39,7 @@ def database_of(seed: int) -> str:
 
 def play(seeds: Sequence[int], *, days: int, database: str | None, calm_days: int = 3) -> list[Outcome | Broken]:
     """The seeds one after another in this process."""
-    fast = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - an fsync a commit would be most of the time
-    folder = Path(tempfile.mkdtemp(prefix="chaos-", dir=fast))
+    folder = Path(tempfile.mkdtemp(prefix="chaos-", dir=in_memory()))
     servers, done = Servers(folder / "databases"), list[Outcome | Broken]()
     try:
         for seed in seeds:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 
@@ -13,7 +14,12 @@ from tests.crash.table import DATABASES, play_all, recorded_cases, report
 def main() -> int:
     """Returns the exit code: 0 when every point was met and every book is right."""
     words = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
-    words.add_argument("--jobs", type=int, default=2, help="processes side by side")
+    words.add_argument(
+        "--jobs",
+        type=int,
+        default=2 * (os.cpu_count() or 1),
+        help="processes side by side (half of its time one waits)",
+    )
     words.add_argument("--database", choices=DATABASES, action="append", help="only this one (both when left out)")
     words.add_argument("--scene", choices=list(SCENES), help="only this one")
     words.add_argument("--point", default="", help="only points with this in their name")
