@@ -148,7 +148,7 @@ async def _jobs(settings: WorkerSettings, clock: Clock, clients: list[ClientFile
         summaries = [await run_now(house, client, name) for client in clients]
     finally:
         await house.aclose()
-    return any(summary.troubled or summary["failed_steps"] for summary in summaries)
+    return any(one.troubled or one["trouble_aside"] or one["failed_steps"] for one in summaries)
 
 
 @app.command()

@@ -92,6 +92,9 @@ JOBS: dict[str, Job] = {job.name: job for job in TIMETABLE}
 # What goes on for a paused client: what was sent is asked about, receipts and bounces are read, and a debtor with a
 # link gets the code asked for. Nothing new is fetched, sent, told or posted.
 PAUSED_STEPS = ("receipts", "follow_up", "bounces", "codes")
+# Steps that collect what others say. Trouble there (a mailbox that lets nobody in, say) is logged by the step, and
+# keeps no job from its purpose.
+ASIDE = ("receipts", "bounces", "codes")
 REPORTED_WHEN_MISSED = ("intake", "fallback", "postback", "settlement", "report")
 
 

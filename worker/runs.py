@@ -7,7 +7,7 @@ import socket
 from datetime import timedelta
 from functools import partial
 
-from worker.day import JOBS, REPORTED_WHEN_MISSED, Due, Job, slots_of
+from worker.day import ASIDE, JOBS, REPORTED_WHEN_MISSED, Due, Job, slots_of
 from worker.reporting import give_up
 from worker.settings import ClientFile
 from worker.store import slots
@@ -42,7 +42,10 @@ async def run_job(house: House, client: ClientFile, job: Job) -> Summary:
                 break
             with bound(step=name):
                 try:
-                    total.update(await steps[name]())
+                    counts = await steps[name]()
+                    if name in ASIDE:
+                        counts.set_trouble_aside()
+                    total.update(counts)
                 except StoreTrouble as error:
                     log.error("store.trouble", message=str(error))
                     total.count("failed_steps")
@@ -52,7 +55,8 @@ async def run_job(house: House, client: ClientFile, job: Job) -> Summary:
                     total.count("failed_steps")
     finally:
         await erp.aclose()
-    level = log.warning if total.troubled or total["failed_steps"] else log.info
+    uneven = total.troubled or total["trouble_aside"] or total["failed_steps"]
+    level = log.warning if uneven else log.info
     took = watch.milliseconds
     level("run.done", counts=dict(sorted(total.items())), duration_ms=took)
     outcome = "failed" if total["failed_steps"] else "troubled" if total.troubled else "done"
@@ -88,7 +92,8 @@ async def run_slot(
         try:
             async with kept(lambda now: ours(now=now), clock=house.clock, beat_seconds=beat_seconds):
                 summary = await run_job(house, client, due.job)
-            state = "failed" if summary["failed_steps"] or summary["to_repeat"] else "done"
+            broken = summary["failed_steps"] or summary["to_repeat"]
+            state = "failed" if broken else "troubled" if summary.troubled else "done"
         finally:
             now = house.clock.now()
             if house.halt.called:

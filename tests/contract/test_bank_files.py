@@ -292,7 +292,7 @@ async def test_a_file_we_may_not_read_is_told_and_the_others_are_fetched(bank: B
     with pytest.raises(Refused, match="cannot be read"):
         await bank.remote.fetch(file=RemoteFile("a.txt", 4, LONG_AGO))
     summary = await bank.look()
-    assert (summary["files_fetched"], summary.troubled) == (1, True)
+    assert (summary["files_fetched"], summary["trouble_aside"] == 1) == (1, True)
     assert len(bank.trouble.connections) == 1
     (bank.folder / "a.txt").chmod(0o600)
     await bank.look()
@@ -328,7 +328,7 @@ async def test_our_disk_full_it_is_not_remembered_and_comes_when_there_is_room(b
 async def test_a_file_larger_than_any_settlement_file_is_not_fetched(bank: Bank) -> None:
     with bank.lay("huge.txt").open("r+b") as file:
         file.truncate(MAX_BYTES + 1)
-    assert (await bank.look()).troubled
+    assert (await bank.look())["trouble_aside"] == 1
     assert bank.trouble.reads == []
 
 

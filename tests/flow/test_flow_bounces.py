@@ -138,7 +138,7 @@ async def test_a_mailbox_that_is_down_stops_nothing_and_is_read_when_it_is_up(tm
         assert house.deliveries(5001) == [("email_link", "handed_over")]
         host.arrive((house.sandbox.folder / house.world.bounces[0].file).read_bytes())
         (summary, *_) = await house.at(8, 10)
-        assert summary["trouble"] == 1
+        assert summary["trouble_aside"] == 1
         (told, *_) = house.events("bounces.mailbox_failed")
         assert (told["outcome"], told["level"]) == ("access_denied", "error")
         assert len(host.lying()) == 1

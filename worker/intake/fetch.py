@@ -25,7 +25,7 @@ async def fetch(*, now: datetime, client: str, erp_name: str, db: Database, erp:
             summary.count("listed")
             if (field := _too_long(row)) is not None:
                 # Not PostgreSQL's refusal in the middle of the list: the rows after it are taken in.
-                summary.count("trouble")
+                summary.count("trouble_aside")
                 log.error("erp.list_failed", outcome="refused", message=f"a row was left out: its {field} is too long")
                 continue
             listed.append(row)

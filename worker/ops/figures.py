@@ -153,9 +153,13 @@ def _of_invoices(counts: Sequence[figures.InvoiceCount]) -> Iterable[Metric]:
 def _of_jobs(jobs: Sequence[figures.JobFigures]) -> Iterable[Metric]:
     yield _gauge(
         "factoring_job_last_success_timestamp_seconds",
-        "When the job's last planned run without a failed step ended.",
+        "When the job's last planned run that did all its work ended; 0 when none ever did.",
         ("client", "job"),
-        [((one.client, one.job), one.last_success.timestamp()) for one in jobs if one.last_success],
+        [
+            ((one.client, one.job), one.last_success.timestamp() if one.last_success else 0.0)
+            for one in jobs
+            if one.begun
+        ],
     )
     yield _gauge(
         "factoring_slots_missed",

@@ -42,11 +42,11 @@ class Pings:
 
     def look(self, db: Database, *, due: Sequence[tuple[str, datetime]], clients: Sequence[str], broken: bool) -> None:
         """Gives the sign for each slot (job, planned time) that is through for all `clients`: that it failed when one
-        client's did, or when a client's file is `broken` and so nothing was run for it."""
+        client's did or met trouble outside, or when a client's file is `broken` and so nothing was run for it."""
         for job, slot in due:
             ended = slots.states(db, job=job, slot=slot, clients=clients)
-            if clients and set(ended) == set(clients) and set(ended.values()) <= {"done", "failed"}:
-                self.tell(job, slot, well=not broken and "failed" not in ended.values())
+            if clients and set(ended) == set(clients) and set(ended.values()) <= {"done", "troubled", "failed"}:
+                self.tell(job, slot, well=not broken and set(ended.values()) == {"done"})
 
     def rest(self, planned: Mapping[str, datetime]) -> None:
         """On a closed day nothing is due, and that is as it should be: the sign is given when it would be expected."""

@@ -59,6 +59,7 @@ async def run(
                 outcome = await _Postback(clock, db, erp, documents, row).tell()
             summary.count(outcome)
             if outcome in NOBODY_SERVED:
+                summary.count("trouble")
                 break
     return summary
 

@@ -196,7 +196,7 @@ async def _send(
     reports.record(db, row, state=state, answer=answer, now=clock.now())
     good = state == "sent" and not turned_down
     if not good:
-        summary.count("trouble")
+        summary.count("trouble_aside")
     log = get_logger()
     level = log.info if good else log.warning if state in ("ready", "sent") else log.error
     level("report.attempted", outcome=outcome, count=len(mail.to) - turned_down, message=answer)

@@ -86,13 +86,13 @@ class Fetcher:
         log = get_logger()
         if file.size > MAX_BYTES:
             log.error("settlement.remote_file_refused", size=file.size, message=f"larger than {MAX_BYTES // 2**20} MB")
-            summary.count("trouble")
+            summary.count("trouble_aside")
             return False
         try:
             content = await self._remote.fetch(file=file)
         except Refused as error:
             log.error("settlement.remote_file_refused", size=file.size, message=error.message)
-            summary.count("trouble")
+            summary.count("trouble_aside")
             return False
         if content is None:
             _still_written(file, summary)

@@ -64,14 +64,15 @@ async def run(
         lock_date = await book.lock_date()
     except OutsideError as error:
         log.error("voucher.accounts_unknown", outcome=error.kind, message=error.message)
+        summary.count("trouble")
         why = "the ERP did not say which accounts are open"
     else:
         if closed:
             log.error("voucher.account_closed", fault=sorted(closed))
             why = ", ".join(sorted(closed))
+            summary.count("trouble_aside")
     if why:
         vouchers.hold(db, client=client, why=why, now=clock.now(), repeats_only=repeats_only)
-        summary.count("trouble")
         return summary
     for voucher_id in due:
         if halt.called:
@@ -87,6 +88,7 @@ async def run(
                     outcome = await _Posting(clock, db, book, row, lock_date).post()
         summary.count(outcome)
         if outcome in NOBODY_SERVED:
+            summary.count("trouble")
             break
     return summary
 

@@ -104,7 +104,7 @@ def book_all(*, now: datetime, client: str, plan: BookingPlan | None, db: Databa
             log.info("voucher.made", voucher=voucher_id, kind=voucher.kind, count=count)
         for _ in written.taken:
             log.error("voucher.reference_taken")
-            summary.count("trouble")
+            summary.count("trouble_aside")
         for item, reason, _ in booked.waiting:
             log.warning("settlement.waiting", item=item, reason=reason)
         for word, count in (

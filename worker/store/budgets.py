@@ -28,12 +28,13 @@ class SharedBudget:
         self._db = db
         self._name = name
 
-    def reserve(self, turns: int, *, spacing: float) -> float:
-        """Takes the next `turns`, `spacing` seconds apart. Returns the moment of the first, by `time.monotonic()`."""
+    def reserve(self, turns: int, *, spacing: float, lead: float = 0.0) -> float:
+        """Takes the next `turns`, `spacing` seconds apart, the first no sooner than in `lead` seconds. Returns the
+        moment of the first, by `time.monotonic()`."""
         with self._db.begin() as tx:
             now, free_at = self._row(tx)
             here = time.monotonic()  # the same moment on our own clock; how long the commit takes is no matter then
-            first = max(now, free_at)
+            first = max(now + int(lead * _SECOND), free_at)
             self._write(tx, first + int(turns * spacing * _SECOND))
         return here + (first - now) / _SECOND
 

@@ -44,11 +44,13 @@ class InvoiceCount:
 
 @dataclass(frozen=True, slots=True)
 class JobFigures:
-    """A client's job. `last_success`: when its last run without a failed step ended; None when there was none."""
+    """A client's job. `last_success`: when its last run that did all its work ended; None when there was none. `begun`:
+    it has been run, or missed, at all."""
 
     client: str
     job: str
     last_success: datetime | None
+    begun: bool
     missed: int  # slots written down as missed within TOLD_FOR
 
 
@@ -123,6 +125,7 @@ def _jobs(tx: Connection, clients: Sequence[str], jobs: Sequence[str], now: date
         .limit(1)
         .scalar_subquery()
     )
+    first = select(slots.c.slot).where(*own).order_by(slots.c.slot).limit(1).scalar_subquery()
     missed = (
         select(func.count())
         .where(
@@ -133,8 +136,10 @@ def _jobs(tx: Connection, clients: Sequence[str], jobs: Sequence[str], now: date
         )
         .scalar_subquery()
     )
-    rows = tx.execute(select(pairs.c.client, pairs.c.job, last, missed))
-    return [JobFigures(str(client), str(job), ended, count) for client, job, ended, count in rows]
+    rows = tx.execute(select(pairs.c.client, pairs.c.job, last, first, missed))
+    return [
+        JobFigures(str(client), str(job), ended, begun is not None, count) for client, job, ended, begun, count in rows
+    ]
 
 
 def _pairs(clients: Sequence[str], jobs: Sequence[str]) -> CTE:

@@ -27,13 +27,14 @@ class SlotKey:
         return and_(slots.c.client == self.client, slots.c.job == self.job, slots.c.slot == self.slot)
 
 
-RERUN = timedelta(minutes=9)  # a failed run is tried again at the next tick within its window
+RERUN = timedelta(minutes=9)  # a run that did not do all its work is tried again at the next tick within its window
 LEASE = timedelta(minutes=10)  # renewed by `heartbeat`; a run that says nothing for so long is dead
 
 
 def start(db: Database, key: SlotKey, *, owner: str, now: datetime, ends_dead: bool = False) -> bool:
-    """True when this worker is to run the slot: nobody has begun it, who began it died (lease over), or a step of it
-    failed a while ago. Steps find again what they have not done, so a second run repeats nothing.
+    """True when this worker is to run the slot: nobody has begun it, who began it died (lease over), or a while
+    ago a step of it failed or met trouble outside. Steps find again what they have not done, so a second run repeats
+    nothing.
 
     `ends_dead`: earlier runs of the job that nobody reports as missed and whose worker died are over as `failed`: the
     lease is longer than such a job's window, so they would stand as `running` for ever."""
@@ -62,7 +63,7 @@ def start(db: Database, key: SlotKey, *, owner: str, now: datetime, ends_dead: b
                         key.is_row(),
                         or_(
                             and_(slots.c.state == "running", slots.c.lease_until <= now),
-                            and_(slots.c.state == "failed", slots.c.ended_at <= now - RERUN),
+                            and_(slots.c.state.in_(["failed", "troubled"]), slots.c.ended_at <= now - RERUN),
                         ),
                     )
                     .values(state="running", owner=owner, lease_until=now + LEASE, started_at=now, ended_at=None)
@@ -80,7 +81,7 @@ def finish(
     summary: dict[str, Any],
     now: datetime,
 ) -> None:
-    """Ends the run as `done` or `failed`, with its counts."""
+    """Ends the run as `done`, `troubled` or `failed`, with its counts."""
     with db.begin() as tx:
         tx.execute(
             update(slots)

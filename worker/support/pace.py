@@ -18,7 +18,8 @@ from worker.support import metrics
 # so when a second must have passed it has, whatever the number of workers, and 30 ms on the road are allowed for.
 SLOWER = 1.04
 LATE = 0.5
-GIVEN_UP = 3  # in a row; the next is used however late, so that a worker that is always late gets somewhere, too
+GIVEN_UP = 3  # in a row; the next is used however late, so that nobody waits for ever
+LONGEST_LEAD = 0.25  # seconds; reservations that come late are made for so much later at most
 LONGEST_HOLD = 60.0  # seconds; who is to be left alone for longer is left alone by due_at, not by waiting here
 
 
@@ -35,8 +36,9 @@ class Pacer(Protocol):
 class Budget(Protocol):
     """Says when turns are free. Called in a thread."""
 
-    def reserve(self, turns: int, *, spacing: float) -> float:
-        """Takes the next `turns`, `spacing` seconds apart. Returns the moment of the first, by `time.monotonic()`."""
+    def reserve(self, turns: int, *, spacing: float, lead: float) -> float:
+        """Takes the next `turns`, `spacing` seconds apart, the first no sooner than in `lead` seconds. Returns the
+        moment of the first, by `time.monotonic()`."""
         ...
 
     def hold(self, seconds: float) -> None:
@@ -51,8 +53,8 @@ class OwnBudget:
         self._monotonic = monotonic
         self._free_at = 0.0
 
-    def reserve(self, turns: int, *, spacing: float) -> float:
-        first = max(self._monotonic(), self._free_at)
+    def reserve(self, turns: int, *, spacing: float, lead: float) -> float:
+        first = max(self._monotonic() + lead, self._free_at)
         self._free_at = first + turns * spacing
         return first
 
@@ -88,6 +90,8 @@ class FairPacer:
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
         self._turns = deque[float]()  # the moments that are reserved and not used yet
         self._not_before = 0.0
+        self._given_up = 0  # turns, since one was used
+        self._lead = 0.0  # how late reservations have come of late
         self._reserving: asyncio.Task[None] | None = None
         self._giving: asyncio.Task[None] | None = None
 
@@ -138,20 +142,22 @@ class FairPacer:
 
     async def _ask(self, turns: int) -> float:
         if self._in_thread:
-            return await asyncio.to_thread(self._budget.reserve, turns, spacing=self._spacing)
-        return self._budget.reserve(turns, spacing=self._spacing)
+            return await asyncio.to_thread(self._budget.reserve, turns, spacing=self._spacing, lead=self._lead)
+        return self._budget.reserve(turns, spacing=self._spacing, lead=self._lead)
 
     async def _give(self) -> None:
-        given_up = 0
         while self._turns:
             planned = self._turns.popleft()
             late = self._monotonic() - planned
+            self._lead = min(max(late, self._lead * 0.9), LONGEST_LEAD)
             over = late > self._spacing * LATE or planned < self._not_before
-            if over and given_up < GIVEN_UP:
-                given_up += 1  # used now, it would crowd another worker's
+            if over and self._given_up < GIVEN_UP:
+                self._given_up += 1  # used now, it would crowd another worker's
             else:
-                await self._sleep(max(-late, self._not_before - self._monotonic(), 0.0))
-                given_up = 0
+                await self._sleep(max(-late, 0.0))
+                while (held := self._not_before - self._monotonic()) > 0:  # also a pause that was asked for meanwhile
+                    await self._sleep(held)
+                self._given_up = 0
                 self._serve_one()
             self._see_to_turns()
 

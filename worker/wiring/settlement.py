@@ -80,7 +80,7 @@ def settlement_steps(house: House, client: ClientFile) -> dict[str, Step]:
             why = await why_not_post(house, client, book, tell=not repeats_only)
             if why:
                 vouchers.hold(db, client=client.name, why=why, now=clock.now(), repeats_only=repeats_only)
-                return Summary(trouble=1)
+                return Summary(trouble_aside=1)
             return await settlement_posting.run(
                 clock=clock, client=client.name, db=db, book=book, halt=house.halt, repeats_only=repeats_only
             )

@@ -112,11 +112,44 @@ async def test_who_gave_up_waiting_takes_nobodys_turn() -> None:
     await pacer.turn("a")
 
 
+class Slow(OwnBudget):
+    """Its answer takes so long to come."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+
+    def reserve(self, turns: int, *, spacing: float, lead: float) -> float:
+        first = super().reserve(turns, spacing=spacing, lead=lead)
+        time.sleep(self._seconds)
+        return first
+
+
+@pytest.mark.parametrize("seconds", [0.012, 0.05, 0.4])
+async def test_a_caller_whose_reservations_come_late_gets_somewhere(seconds: float) -> None:
+    """Alone, as a client's intake often is: nobody else's turns keep the pacer going."""
+    pacer = FairPacer(50, Slow(seconds), block=5)
+    async with asyncio.timeout(20):
+        for _ in range(4):
+            await pacer.turn("nordlys")
+
+
+async def test_a_pause_asked_for_while_a_turn_is_slept_for_holds_that_turn() -> None:
+    pacer = FairPacer(2)
+    await pacer.turn()
+    waiting = asyncio.create_task(pacer.turn())
+    await asyncio.sleep(0.05)
+    begun = time.monotonic()
+    await pacer.hold(1.0)
+    await waiting
+    assert time.monotonic() - begun >= 1.0
+
+
 async def test_a_budget_that_cannot_answer_is_an_error_for_all_who_wait_and_works_again_later() -> None:
     class Sometimes:
         broken = True
 
-        def reserve(self, turns: int, *, spacing: float) -> float:
+        def reserve(self, turns: int, *, spacing: float, lead: float) -> float:
             if self.broken:
                 raise OSError("no database")
             return time.monotonic()
