@@ -29,6 +29,7 @@ class Rounds:
         self._asked: dict[str, ClientFile] = {}
         self._going: dict[str, asyncio.Task[None]] = {}
         self._ended = asyncio.Event()
+        self._telling = asyncio.Lock()
         self._closing = asyncio.create_task(self._close())
 
     def begin(self, clients: Iterable[ClientFile]) -> None:
@@ -43,7 +44,8 @@ class Rounds:
         """Returns when every round asked for is through, and what follows is done."""
         while self._going:
             await asyncio.wait(self._going.values())
-        self._closing.cancel()
+        async with self._telling:  # what is being told is told to its end
+            self._closing.cancel()
         await asyncio.wait({self._closing})
         await self._after()
 
@@ -66,7 +68,8 @@ class Rounds:
         while True:
             await self._ended.wait()
             self._ended.clear()
-            await self._after()
+            async with self._telling:
+                await self._after()
 
 
 async def tick(house: House, clients: list[ClientFile], *, owner: str) -> list[Summary]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 from datetime import timedelta
 from functools import partial
@@ -24,8 +25,8 @@ WAIT_FOR_OTHERS = timedelta(hours=1)
 
 
 def owner_name() -> str:
-    """Who this worker is, for slot rows and logs."""
-    return f"{socket.gethostname()[:40]}-{os.getpid()}"
+    """Who this worker is, for slot rows and logs. Containers that share the host's name all have process 1."""
+    return f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(3)}"
 
 
 async def run_job(house: House, client: ClientFile, job: Job) -> Summary:

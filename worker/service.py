@@ -26,7 +26,7 @@ from worker.serving import listen, ops_server, portal_server, readiness_of
 from worker.settings import ClientFile, SettingsError, WorkerSettings
 from worker.store import codes, pauses
 from worker.store.database import DatabaseUnusable
-from worker.store.one_host import BEAT, OneHost
+from worker.store.one_host import BEAT, OneHost, OtherHost
 from worker.store.trouble import StoreTrouble
 from worker.support.clock import OSLO, Clock, SystemClock, is_bank_day, oslo_date
 from worker.support.log import bound, get_logger
@@ -164,10 +164,16 @@ async def _check_accounts(house: House, settings: WorkerSettings) -> None:
 
 
 async def _hold(host: OneHost) -> None:
-    """Keeps the SQLite file ours. Raises DatabaseUnusable when another machine has taken over while this one stood."""
+    """Keeps the SQLite file ours. Raises OtherHost when another machine has taken over while this one stood; a disk
+    that takes no mark now may take the next."""
     while True:
         await asyncio.sleep(BEAT.total_seconds())
-        host.beat(SystemClock().now())
+        try:
+            host.beat(SystemClock().now())
+        except OtherHost:
+            raise
+        except (DatabaseUnusable, OSError) as error:
+            get_logger().error("store.trouble", message=f"the mark beside the database: {error}")
 
 
 def _failure(task: asyncio.Task[None]) -> BaseException | None:

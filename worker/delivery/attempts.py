@@ -25,6 +25,7 @@ from worker.ports import (
     PrintHouse,
 )
 from worker.store import deliveries, invoices
+from worker.store.attempts import last_send
 from worker.store.database import Database
 from worker.store.rows import DeliveryRow, InvoiceRow
 from worker.support.backoff import wait_after
@@ -173,6 +174,12 @@ class _Result:
     act: str
     started: datetime
 
+    def since(self) -> datetime:
+        """From when our patience counts: a question's from the sending it is about, which may have come days after the
+        delivery was made (a pause, a hold, Easter)."""
+        sent = last_send(self.desk.db, self.delivery.id) if self.act == "ask" else None
+        return sent or self.delivery.created_at
+
     def write(
         self,
         event: DeliveryEvent | None,
@@ -224,7 +231,7 @@ def _later(result: _Result, error: TryLater) -> str:
         return result.write(None, error.kind, answer=answer, due_at=_next_question(delivery, now))
     # `attempts` counts what was sent; a question is a claim too, and what cannot be asked about is a person's case.
     tries = delivery.attempts if result.act == "send" else delivery.fence
-    if now - delivery.created_at >= patience and tries >= FEWEST_ATTEMPTS:
+    if now - result.since() >= patience and tries >= FEWEST_ATTEMPTS:
         if channel in _NEXT_CHANNEL_WHEN_GIVEN_UP and result.act == "send" and not theirs:
             return result.write(DeliveryEvent.REFUSED, "refused", answer=f"given up: {answer}")
         back = DeliveryEvent.TRY_LATER if result.act == "send" else None
@@ -247,7 +254,7 @@ def _unknown(result: _Result, answer: str, reference: str = "", *, ask: bool = T
         park = (ParkedReason.SENT_UNKNOWN, f"it may have been sent, and a mail server cannot be asked: {answer[:200]}")
     elif not ask:
         park = (ParkedReason.SENT_UNKNOWN, f"it may have been sent: {answer[:200]}")
-    elif now - delivery.created_at >= STANDSTILL:
+    elif result.act == "ask" and now - result.since() >= STANDSTILL:
         park = (ParkedReason.SENT_UNKNOWN, f"no final word after {STANDSTILL}: {answer[:200]}")
     due_at = now + (timedelta(0) if event else ASK_AGAIN)
     return result.write(event, "unknown", reference=reference, answer=answer, due_at=due_at, park=park)

@@ -10,9 +10,11 @@ from worker.delivery.texts import Language, LinkMailValues, MailText, PdfMailVal
 from worker.model.document import Kind
 from worker.model.journey import DeliveryEvent
 from worker.model.money import Money
+from worker.model.outcomes import TryLater
 from worker.ports import MailAttachment, Mailer, OutboundMail
 from worker.store import bounces, links
 from worker.store.database import Database
+from worker.store.trouble import StoreTrouble
 from worker.support.return_path import return_path
 from worker.support.secrets import code_mac, hash_token, make_code, make_token
 
@@ -24,14 +26,17 @@ async def send_link(parcel: Parcel, config: DeliveryConfig, mailer: Mailer, db: 
     the invoice. Raises the outcomes of worker.model.outcomes."""
     token, code = make_token(), "" if config.code_in_second_mail else make_code()
     token_hash = hash_token(token)
-    links.add(
-        db,
-        delivery_id=parcel.delivery.id,
-        token_hash=token_hash,
-        code_mac=code_mac(config.server_key, token_hash=token_hash, code=code) if code else "",
-        expires_at=now + timedelta(days=config.link_days),
-        now=now,
-    )
+    try:
+        links.add(
+            db,
+            delivery_id=parcel.delivery.id,
+            token_hash=token_hash,
+            code_mac=code_mac(config.server_key, token_hash=token_hash, code=code) if code else "",
+            expires_at=now + timedelta(days=config.link_days),
+            now=now,
+        )
+    except StoreTrouble as error:  # nothing has been sent, and a person must not be asked whether it has
+        raise TryLater(f"the link could not be written down: {error}") from error
     url = f"{config.portal_url}/i/{token}"
     text = link_mail(
         LinkMailValues(**_common(parcel, config), url=url, code=code, letter_after_days=config.unopened_days)

@@ -79,7 +79,7 @@ async def _ask(parcel: Parcel, desk: Desk) -> Sent:
         else:
             raise UnknownOutcome("a mail server cannot be asked about a message")
     if answer is None:
-        if parcel.delivery.state == DeliveryState.HANDED_OVER:
+        if parcel.delivery.state == DeliveryState.HANDED_OVER or parcel.delivery.vendor_reference:
             raise UnknownOutcome("accepted before, and now not known to the counterparty")
         sent_at = last_send(desk.db, parcel.delivery.id)
         if sent_at is not None and desk.clock.now() - sent_at < SETTLING:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from worker.intake.rules import REMARKS, Arrival, Stop, first_stop, remarks
 from worker.model.document import Document, Kind
 from worker.model.ehf import DocumentError, read_document
-from worker.model.journey import JourneyEvent, JourneyState
+from worker.model.journey import IllegalTransition, JourneyEvent, JourneyState
 from worker.model.money import AmountError, Money
 from worker.model.outcomes import OutsideError, Refused
 from worker.model.parked import PARKED, InvoiceWarning, ParkedReason
@@ -59,8 +60,9 @@ async def check_all(
     parked = invoices.parked_for(db, client=client, reasons=again)
     for row in parked:
         if row.return_state != JourneyState.FETCHED:  # parked further on: the next step tries again
-            invoices.resume(db, row.id, now=now, detail="looked at again at intake")
-            summary.count("looked_at_again")
+            with suppress(IllegalTransition):  # a person was faster
+                invoices.resume(db, row.id, now=now, detail="looked at again at intake")
+                summary.count("looked_at_again")
     rows = [
         *[row for row in parked if row.return_state == JourneyState.FETCHED],
         *invoices.in_state(db, client=client, state=JourneyState.FETCHED),

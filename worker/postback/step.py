@@ -138,13 +138,14 @@ class _Postback:
         return await self.erp.reported_status(erp_id=invoice.erp_id) == (self._status(), text)
 
     async def _unknown(self, invoice: InvoiceRow, text: str, started: datetime, error: UnknownOutcome) -> str:
-        """Ask at once; what cannot be settled now stays unknown and is asked about at the next run."""
+        """Ask at once; what cannot be settled now stays unknown and is asked about at the next run. So is what the ERP
+        has not got yet: behind a proxy that gave up waiting it may still be at it."""
         try:
             if await self._is_told(invoice, text):
                 return self._write("done", "ask", text, started, "already_told", error.message)
         except OutsideError as silent:
             return self._write("unknown", "send", text, started, "unknown", error.message, again=silent)
-        return self._write("ready", "ask", text, started, "never_arrived", error.message, again=error)
+        return self._write("unknown", "ask", text, started, "not_there_yet", error.message, again=error)
 
     async def _refused(self, invoice: InvoiceRow, text: str, started: datetime, error: Refused) -> str:
         """A refusal because it is told already is no refusal."""

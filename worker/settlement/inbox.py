@@ -8,6 +8,7 @@ inbox/quarantine/ refused, with `<name>.reason.txt` beside
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -29,6 +30,7 @@ MAX_BYTES = 100 * 2**20
 _NAMES: dict[str, str] = {SourceFormat.OCR_GIRO: "OCR giro", SourceFormat.CAMT_054: "camt.054"}
 # A bank that changes format does so for good: what came in the other one longer ago than this is of no interest.
 ONE_SOURCE = timedelta(days=60)
+_LOOK_AGAIN_SECONDS = 1.0
 
 
 def run(
@@ -39,16 +41,18 @@ def run(
     payments_from: str,
     db: Database,
     documents: DocumentStore,
+    patience_seconds: float = 100.0,
 ) -> Summary:
-    """Takes what lies in the inbox, by name. One bad file never stops the others.
+    """Takes what lies in the inbox, by name. One bad file never stops the others. Called in a thread.
 
-    `payments_from`: which source books payments (the setting PAYMENTS_FROM).
+    `payments_from`: which source books payments (the setting PAYMENTS_FROM). `patience_seconds`: how long a file that
+    another worker is taking is waited for, so that its payments are matched and booked for every client today.
     """
     summary = Summary()
     folder.mkdir(parents=True, exist_ok=True)
     for path in sorted(folder.iterdir()):
         if path.is_file() and not path.name.startswith(".") and not path.name.endswith(_PASSED_OVER):
-            taking = _Taking(now, own_accounts, payments_from, db, documents, summary)
+            taking = _Taking(now, own_accounts, payments_from, db, documents, patience_seconds, summary)
             taking.take(path)
     return summary
 
@@ -60,6 +64,7 @@ class _Taking:
     payments_from: str
     db: Database
     documents: DocumentStore
+    patience_seconds: float
     summary: Summary
 
     def take(self, path: Path) -> None:
@@ -88,13 +93,14 @@ class _Taking:
             if refusal is not None:
                 raise refusal
             file = self._one_source(read(content, own_accounts=self.own_accounts, today=oslo_date(self.now)))
-            taken = settlement_files.take_file(self.db, name=path.name, file=file, now=self.now)
+            taken = self._when_free(path.name, file)
         except FileRefused as error:
             self._refuse(path, sha256, error)
             return
         except settlement_files.FileBusy:
             log.warning("settlement.file_waits", sha256=sha256)
             self.summary.count("files_waiting")
+            self.summary.count("trouble")  # its worker died at it, or is at it very long: run again at the next look
             return
         if taken is not None:
             counts = {"new": taken.new, "known": taken.known, "doubtful": taken.doubtful}
@@ -108,6 +114,17 @@ class _Taking:
             if file.skipped:
                 self.summary.count("transactions_skipped", sum(part.transactions for part in file.skipped))
         _move(path, "taken")
+
+    def _when_free(self, name: str, file: SettlementFile) -> settlement_files.Taken | None:
+        """Raises FileBusy when another worker is at it for longer than we wait."""
+        until = time.monotonic() + self.patience_seconds
+        while True:
+            try:
+                return settlement_files.take_file(self.db, name=name, file=file, now=self.now)
+            except settlement_files.FileBusy:
+                if time.monotonic() >= until:
+                    raise
+            time.sleep(_LOOK_AGAIN_SECONDS)
 
     def _refuse(self, path: Path, sha256: str, reason: FileRefused) -> None:
         settlement_files.quarantine_file(

@@ -19,7 +19,7 @@ SOURCE = "FACTORING"
 
 @dataclass(frozen=True, slots=True)
 class BookingPlan:
-    """One client's choices. `by_day`: all events of a date and journal in one voucher."""
+    """One client's choices. `by_day`: all events of a settlement file, a date and a journal in one voucher."""
 
     accounts: Mapping[Role, VoucherAccount]
     prefix: str
@@ -40,9 +40,10 @@ def make(bookings: Sequence[Booking], plan: BookingPlan) -> list[tuple[Voucher, 
     A reference is made from what the events are, so the same events give the same voucher, whenever it is made.
     """
     made: list[tuple[Voucher, list[int]]] = []
-    ordered = sorted(bookings, key=lambda b: (_rule(b).kind, b.item.event_date, b.item.id))
+    ordered = sorted(bookings, key=lambda b: (_rule(b).kind, b.item.event_date, b.item.file_id, b.item.id))
+    # By file: after a backup was put back, what was taken on two days comes at once and must make the same vouchers.
     for (kind, day, _), group in groupby(
-        ordered, key=lambda b: (_rule(b).kind, b.item.event_date, None if plan.by_day else b.item.id)
+        ordered, key=lambda b: (_rule(b).kind, b.item.event_date, b.item.file_id if plan.by_day else b.item.id)
     ):
         events = list(group)
         reference = _reference(plan.prefix, [event.item for event in events])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, select, update
+from sqlalchemy import ColumnElement, Connection, func, select, update
 
 from worker.model import letter
 from worker.model.channel import Channel
@@ -30,7 +30,10 @@ def claim(db: Database, *, client: str, now: datetime, begin: bool) -> list[Deli
     with db.begin() as tx:
         rows = _due(tx, client, now, deliveries.c.batch.is_not(None), most=1)
         if rows:
-            rows = _waiting(tx, client, str(rows[0].batch))
+            batch = str(rows[0].batch)
+            rows = _waiting(tx, client, batch)
+            if len(rows) < _how_many_wait(tx, client, batch):
+                return []  # another worker is claiming the rest: a batch goes whole or not at all
         elif begin:
             rows = _due(tx, client, now, deliveries.c.batch.is_(None), most=MOST)
             name = letter.batch_id(client=client, keys=[row.key for row in rows])
@@ -62,17 +65,26 @@ def _waiting(tx: Connection, client: str, batch: str) -> list[DeliveryRow]:
     return _letters(tx, client, deliveries.c.batch == batch, most=MOST)
 
 
+def _how_many_wait(tx: Connection, client: str, batch: str) -> int:
+    """Whoever holds them."""
+    query = select(func.count()).select_from(deliveries.join(invoices, invoices.c.id == deliveries.c.invoice_id))
+    return tx.execute(query.where(*_ready(client), deliveries.c.batch == batch)).scalar_one()
+
+
+def _ready(client: str) -> tuple[ColumnElement[bool], ...]:
+    return (
+        invoices.c.client == client,
+        goes_on(),
+        deliveries.c.state == DeliveryState.READY,
+        deliveries.c.channel == Channel.LETTER,
+    )
+
+
 def _letters(tx: Connection, client: str, *where: ColumnElement[bool], most: int) -> list[DeliveryRow]:
     rows = tx.execute(
         select(deliveries)
         .join(invoices, invoices.c.id == deliveries.c.invoice_id)
-        .where(
-            invoices.c.client == client,
-            goes_on(),
-            deliveries.c.state == DeliveryState.READY,
-            deliveries.c.channel == Channel.LETTER,
-            *where,
-        )
+        .where(*_ready(client), *where)
         .order_by(deliveries.c.id)
         .limit(most)
         .with_for_update(**FREE)

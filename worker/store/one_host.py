@@ -24,6 +24,10 @@ SILENCE = timedelta(minutes=5)
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
+class OtherHost(DatabaseUnusable):
+    """Another machine works on the file."""
+
+
 def this_host() -> tuple[str, str]:
     """(identity, name for people). The identity is the running kernel's, which containers of one machine share."""
     with suppress(OSError):
@@ -42,7 +46,8 @@ class OneHost:
         self._identity, self._name = host or this_host()
 
     def take(self, now: datetime) -> Self:
-        """Raises DatabaseUnusable when another machine works on the file."""
+        """Raises OtherHost when another machine works on the file; DatabaseUnusable or OSError when no mark can be
+        made."""
         self._write(now, stamp=now)
         return self
 
@@ -66,7 +71,7 @@ class OneHost:
             os.close(descriptor)
 
     def check(self, now: datetime) -> None:
-        """Raises DatabaseUnusable when another machine works on the file; changes nothing."""
+        """Raises OtherHost when another machine works on the file; changes nothing."""
         if self._path is not None:
             with suppress(FileNotFoundError):
                 self._refuse_another(self._path.read_bytes(), now)
@@ -85,7 +90,7 @@ class OneHost:
         except (ValueError, KeyError, TypeError):
             return  # empty (new), or cut short by a crash of this very write
         if identity != self._identity and abs(now - at) < SILENCE:
-            raise DatabaseUnusable(
+            raise OtherHost(
                 f"another machine ({name}) works on this SQLite file: stop its worker, or use PostgreSQL when several"
                 f" machines shall share the work. If it is dead, this one may take over"
                 f" {int(SILENCE.total_seconds() // 60)} minutes after its last sign of life ({at.isoformat()})"

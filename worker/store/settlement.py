@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -130,7 +131,8 @@ def part_rows(
     return [
         {
             "file_id": row.file_id,
-            "source_key": f"split:{row.id}:{position}",
+            # From what the payment is, not from its row: a database put back from a backup may number it otherwise.
+            "source_key": f"split:{hashlib.sha256(row.source_key.encode()).hexdigest()[:40]}:{position}",
             "position": row.position,
             "part_of": row.id,
             "kind": row.kind,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import sqlite3
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, cast
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from tests.unit.store.stocked import LEASE_OVER, NOW, Stock
 from worker import delivery
@@ -25,6 +27,8 @@ from worker.ports.peppol import SubmissionState
 from worker.sandbox.ehf_builder import BuilderLine, BuilderParty, build_ehf
 from worker.store import deliveries, tables
 from worker.store.database import Database, migrate
+from worker.store.trouble import StoreTrouble, trouble_of
+from worker.support import crashing
 from worker.support.backoff import SPREAD
 from worker.support.clock import TurnedClock
 from worker.support.halt import Halt
@@ -44,15 +48,19 @@ _clients = itertools.count(1)
 
 
 class _Shelf:
-    """Implements what delivery asks of ports.DocumentStore: the same invoice for everybody."""
+    """Implements what delivery asks of ports.DocumentStore: the same invoice for everybody, and marks that stay."""
+
+    def __init__(self) -> None:
+        self.marks: dict[str, bytes] = {}
 
     def get(self, *, sha256: str) -> bytes:
         del sha256
         return _XML
 
     def mark(self, *, name: str, content: bytes) -> bytes | None:
-        del name, content
-        return None
+        there = self.marks.get(name)
+        self.marks.setdefault(name, content)
+        return there
 
 
 @dataclass
@@ -66,6 +74,8 @@ class _Outside:
     order: list[str] = field(default_factory=list[str])
     meanwhile: Any = None
     trouble: Exception | None = None
+    submission: Submission | None = None
+    known: Submission | None = None
 
     async def _call(self, who: str) -> None:
         self.inside += 1
@@ -80,7 +90,11 @@ class _Outside:
 
     async def submit(self, *, document: OutboundDocument) -> Submission:
         await self._call(document.tenant)
-        return Submission(SubmissionState.DELIVERED, document.key, "ok")
+        return self.submission or Submission(SubmissionState.DELIVERED, document.key, "ok")
+
+    async def status(self, *, key: str, reference: str = "", tenant: str = "") -> Submission | None:
+        del key, reference, tenant
+        return self.known
 
     async def hand_over(self, *, job: PrintJob) -> str:
         await self._call(job.client)
@@ -128,6 +142,7 @@ class House:
     outside: _Outside = field(default_factory=_Outside)
     lanes: Lanes = field(default_factory=Lanes)
     halt: Halt = field(default_factory=Halt)
+    shelf: _Shelf = field(default_factory=_Shelf)
 
     def client(self, channel: Channel, count: int) -> Stock:
         stock = Stock(self.db, f"runner{next(_clients)}")
@@ -136,17 +151,17 @@ class House:
         return stock
 
     async def run(self, *clients: Stock, beat_seconds: float = 60.0) -> list[Summary]:
+        return await asyncio.gather(*(self._step(delivery.run, stock, beat_seconds) for stock in clients))
+
+    async def follow_up(self, stock: Stock) -> Summary:
+        return await self._step(delivery.run_follow_up, stock)
+
+    async def _step(self, step: Any, stock: Stock, beat_seconds: float = 60.0) -> Summary:
         one = cast("Any", self.outside)
-        carriers = delivery.Carriers(one, one, one, one, lanes=self.lanes)
-        return await asyncio.gather(
-            *(
-                delivery.run(
-                    clock=self.clock, client=stock.client, config=_config(stock.client), db=self.db,
-                    documents=cast("DocumentStore", _Shelf()), carriers=carriers, halt=self.halt,
-                    beat_seconds=beat_seconds,
-                )
-                for stock in clients
-            )
+        return await step(
+            clock=self.clock, client=stock.client, config=_config(stock.client), db=self.db,
+            documents=cast("DocumentStore", self.shelf), halt=self.halt, beat_seconds=beat_seconds,
+            carriers=delivery.Carriers(one, one, one, one, lanes=self.lanes),
         )  # fmt: skip
 
 
@@ -275,3 +290,71 @@ async def test_nobody_served_is_asked_once_a_run(house: House) -> None:
     stock = house.client(Channel.LETTER, 3)
     house.outside.trouble = Unavailable("down")
     assert await house.run(stock) == [{"unavailable": 1}]
+
+
+# --- what is not known -----------------------------------------------------------------------------------
+
+QUEUED = Submission(SubmissionState.QUEUED, "theirs-1", "PENDING")
+
+
+async def test_days_before_the_sending_are_not_days_without_an_answer(house: House) -> None:
+    """Held over a long weekend, say: its first answer, that it is queued, is no silence of three days."""
+    stock = house.client(Channel.EHF, 1)
+    house.outside.submission = house.outside.known = QUEUED
+    house.clock.turn(NOW + timedelta(days=4))
+    await house.run(stock)
+    (row,) = _rows(stock)
+    assert (row.state, stock.invoice(row.invoice_id).state) == ("unknown", "delivering")
+    for hours in (71, 2):
+        house.clock.turn(house.clock.now() + timedelta(hours=hours))
+        await house.follow_up(stock)
+    parked = stock.invoice(row.invoice_id)
+    assert (parked.state, parked.parked_reason) == ("parked", "sent_unknown"), "three days after it was sent"
+
+
+async def test_taken_under_a_reference_and_then_not_known_is_never_sent_again(house: House) -> None:
+    stock = house.client(Channel.EHF, 1)
+    house.outside.submission = QUEUED
+    await house.run(stock)
+    house.clock.turn(NOW + timedelta(minutes=20))
+    assert (await house.follow_up(stock))["ask_unknown"] == 1
+    await house.run(stock)
+    assert len(house.outside.order) == 1
+
+
+async def test_a_database_put_back_sends_no_second_mail_also_when_it_was_tried_before(house: House) -> None:
+    """The backup knows of the first try, which was put off, and not of the second, which went."""
+    stock = house.client(Channel.EMAIL_PDF, 1)
+    house.outside.trouble = TryLater("451 greylisted")
+    await house.run(stock)
+    (backup,) = _rows(stock)
+    house.outside.trouble = None
+    house.clock.turn(NOW + timedelta(hours=1))
+    await house.run(stock)
+    assert states(stock) == ["handed_over"]
+    with stock.db.begin() as tx:
+        was = {name: getattr(backup, name) for name in ("state", "fence", "attempts", "due_at", "handed_over_at")}
+        tx.execute(tables.deliveries.update().where(tables.deliveries.c.id == backup.id).values(**was))
+    house.clock.turn(NOW + timedelta(hours=2))
+    await house.run(stock)
+    assert len(house.outside.order) == 2, "put off once, sent once"
+    assert stock.invoice(backup.invoice_id).parked_reason == "sent_unknown"
+
+
+async def test_a_database_in_trouble_before_a_mail_leaves_no_doubt_about_it(house: House) -> None:
+    stock = house.client(Channel.EMAIL_LINK, 1)
+
+    def full(point: str) -> None:
+        if point == "store.links.add:before_commit":
+            error = sqlite3.OperationalError("database is locked")
+            raise StoreTrouble(trouble_of(error) or pytest.fail(), OperationalError("COMMIT", None, error))
+
+    crashing.arm(full)
+    try:
+        await house.run(stock)
+    finally:
+        crashing.arm(None)
+    assert (house.outside.order, states(stock)) == ([], ["ready"])
+    house.clock.turn(NOW + timedelta(hours=1))
+    await house.run(stock)
+    assert states(stock) == ["handed_over"]

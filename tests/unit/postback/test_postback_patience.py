@@ -88,6 +88,26 @@ def desk(db: Database) -> Desk:
     return Desk(Stock(db, f"patience{next(_clients)}"))
 
 
+async def test_a_report_carried_out_late_is_found_by_asking_and_not_given_again(desk: Desk) -> None:
+    """A proxy gave up waiting, the ERP was asked at once and had nothing, and then it was done all the same."""
+    invoice_id = desk.stock.sent().invoice_id
+    desk.erp.says = UnknownOutcome("HTTP 504")
+    assert await desk.run() == {"postback_not_there_yet": 1}
+    desk.erp.told.append(desk.stock.invoice(invoice_id).erp_id)
+    desk.erp.says = None
+    assert await desk.run(after=LATER) == {"told_delivered": 1}
+    assert (desk.erp.calls, desk.row(invoice_id)["state"]) == (1, "done")
+
+
+async def test_a_report_that_never_came_is_given_again_after_asking(desk: Desk) -> None:
+    desk.stock.sent()
+    desk.erp.says = UnknownOutcome("HTTP 504")
+    await desk.run()
+    desk.erp.says = None
+    assert await desk.run(after=LATER) == {"told_delivered": 1}
+    assert (desk.erp.calls, len(desk.erp.told)) == (2, 1)
+
+
 @pytest.mark.parametrize(
     ("says", "asked", "state"),
     [(TryLater("later"), None, "ready"), (UnknownOutcome("silent"), TryLater("no answer"), "unknown")],
@@ -119,7 +139,7 @@ async def test_an_erp_that_serves_nobody_is_asked_once_a_run_and_parks_nothing(d
     ids = [desk.stock.sent().invoice_id for _ in range(3)]
     desk.erp.says = Unavailable("no connection")
     for number in range(1, MOST_ATTEMPTS + 3):
-        assert await desk.run(after=LATER) == {"postback_unavailable": 1}
+        assert await desk.run(after=LATER) == {"postback_unavailable": 1, "trouble": 1}
         assert desk.erp.calls == number
     assert {desk.stock.state(one) for one in ids} == {"delivered"}
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 from datetime import date, timedelta
 from pathlib import Path
+from threading import Timer
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from stdnum.no import kontonr
 
 from tests.support.settlement_samples import CamtEntry, CamtFile, CamtTransaction
@@ -46,10 +47,10 @@ class Inbox:
     def lay(self, name: str, content: bytes) -> None:
         (self.folder / name).write_bytes(content)
 
-    def run(self, *, payments_from: str = "bank", own: str = "") -> Summary:
+    def run(self, *, payments_from: str = "bank", own: str = "", patience: float = 30.0) -> Summary:
         return inbox.run(
             now=self.now, folder=self.folder, own_accounts=frozenset({own or self.account}),
-            payments_from=payments_from, db=self.db, documents=self.documents,
+            payments_from=payments_from, db=self.db, documents=self.documents, patience_seconds=patience,
         )  # fmt: skip
 
     def ocr(self, kid: str = "1001000050010") -> bytes:
@@ -149,3 +150,24 @@ def test_an_event_told_again_is_harmless_and_told_otherwise_is_refused(box: Inbo
     assert box.run()["files_quarantined"] == 1
     reason = (box.folder / "quarantine" / "c.jsonl.reason.txt").read_text(encoding="utf-8")
     assert "with other content" in reason and f"E-{box.account}" in reason
+
+
+def test_a_file_another_worker_is_taking_is_waited_for(box: Inbox, other_db: Database) -> None:
+    """Or the payments in it would be matched without being booked for the other clients that day."""
+
+    def other_worker(state: str) -> None:
+        with other_db.begin() as tx:
+            tx.execute(update(t.settlement_files).where(t.settlement_files.c.name == name).values(state=state))
+
+    name = f"other-{box.account}"
+    box.lay(name, box.camt())
+    assert box.run()["files_taken"] == 1
+    box.lay("a.ocr", box.ocr())
+    other_worker("taking")
+    given_up = box.run(patience=0.0, payments_from="ocr_giro")
+    assert (given_up["files_waiting"], given_up.troubled, (box.folder / "a.ocr").exists()) == (1, True, True)
+    done = Timer(1.5, other_worker, ["taken"])
+    done.start()
+    waited = box.run(payments_from="ocr_giro")
+    done.join()
+    assert (waited["files_waiting"], waited["files_taken"], waited.troubled) == (0, 1, False)
