@@ -78,7 +78,7 @@ def parked_table(rows: list[InvoiceRow]) -> RenderableType:
         facts = PARKED[ParkedReason(row.parked_reason or "unexpected")]
         goes_on = "goes on by itself when mended" if facts.looked_at_again else f"then: retry {row.id}"
         table.add_row(
-            str(row.id), row.client, row.number, debtor_name(row) or row.debtor_code, when(row.updated_at),
+            str(row.id), row.client, row.number, debtor_name(row) or row.debtor_code, when(row.waits_since),
             f"[bold]{row.parked_reason}[/]\n" + _escaped(row.parked_detail or facts.meaning),
             f"{facts.owner}: {facts.remedy} ({goes_on})",
         )  # fmt: skip

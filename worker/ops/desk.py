@@ -183,14 +183,14 @@ def _run(row: SlotRow) -> dict[str, Any]:
 def _parked(row: InvoiceRow, now: datetime) -> dict[str, Any]:
     known = row.parked_reason in set(ParkedReason)
     facts = PARKED[ParkedReason(row.parked_reason) if known else ParkedReason.UNEXPECTED]
-    days = (now - row.updated_at).days
+    days = (now - row.waits_since).days
     word = "release" if row.parked_reason == ParkedReason.HELD else "retry"
     return {
         "id": row.id,
         "number": row.number,
         "client": row.client,
         "debtor": debtor_name(row) or row.debtor_code,
-        "since": when(row.updated_at),
+        "since": when(row.waits_since),
         "age": "today" if days < 1 else "1 day" if days == 1 else f"{days} days",
         "reason": row.parked_reason or "",
         "detail": row.parked_detail or facts.meaning,

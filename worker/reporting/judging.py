@@ -178,7 +178,9 @@ def _differences(row: HeldInvoice, claim: LyingClaim) -> list[str]:
 def _where_it_is(seen: Evidence, row: HeldInvoice, erp_id: str) -> Iterator[Finding]:
     if row.state == _S.PARKED:
         reason = ParkedReason(row.parked_reason or ParkedReason.UNEXPECTED)
-        yield _ours(Lack.PARKED, row, since=row.updated_at, reason=reason, owner=PARKED[reason].owner)
+        yield _ours(
+            Lack.PARKED, row, since=row.parked_since or row.updated_at, reason=reason, owner=PARKED[reason].owner
+        )
     elif row.state == _S.WITHDRAWN:
         if erp_id in seen.waiting:  # nobody has told the ERP
             yield _ours(Lack.WITHDRAWN, row, since=row.updated_at)

@@ -45,6 +45,7 @@ class HeldInvoice:
     tries: int
     told_at: datetime | None
     letter_out_at: datetime | None = None
+    parked_since: datetime | None = None
 
 
 def held(db: Database, *, client: str, since: datetime) -> list[HeldInvoice]:

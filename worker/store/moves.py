@@ -56,6 +56,8 @@ def move_invoice(
     after = next_journey_state(before, event, return_state=return_state)
     if event is not JourneyEvent.PARKED:
         values |= {"parked_reason": None, "parked_detail": None, "return_state": None}
+    if event not in (JourneyEvent.PARKED, JourneyEvent.RESUMED):  # it got further than where it stood
+        values |= {"parked_since": None, "parked_for": None}
     changed = tx.execute(
         update(invoices)
         .where(invoices.c.id == invoice.id, invoices.c.state == before)
@@ -75,7 +77,7 @@ def park_invoice(tx: Connection, invoice: InvoiceRow, reason: ParkedReason, deta
     if invoice.state == JourneyState.PARKED:
         if (invoice.parked_reason, invoice.parked_detail) == (reason, detail):
             return
-        _change_parked(tx, invoice, now=now, parked_reason=reason, parked_detail=detail)
+        _change_parked(tx, invoice, now=now, parked_reason=reason, parked_detail=detail, **_since(invoice, reason, now))
         add_event(tx, invoice.id, JourneyEvent.PARKED, now=now, detail=f"{reason}: {detail}")
         return
     move_invoice(
@@ -87,7 +89,15 @@ def park_invoice(tx: Connection, invoice: InvoiceRow, reason: ParkedReason, deta
         parked_reason=reason,
         parked_detail=detail,
         return_state=invoice.state,
+        **_since(invoice, reason, now),
     )
+
+
+def _since(invoice: InvoiceRow, reason: ParkedReason, now: datetime) -> dict[str, Any]:
+    """From now, or from when it was first parked for this reason and has got no further since."""
+    if invoice.parked_for == reason and invoice.parked_since is not None:
+        return {}
+    return {"parked_since": now, "parked_for": reason}
 
 
 def move_underneath(

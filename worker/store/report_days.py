@@ -180,8 +180,8 @@ def of_client(db: Database, *, client: str, since: datetime, until: datetime) ->
             .order_by(deliveries.c.invoice_id)
         ).all()
         parked = tx.execute(
-            select(invoices.c.id, invoices.c.parked_reason, invoices.c.parked_detail, invoices.c.updated_at,
-                   _first, invoices.c.debtor)
+            select(invoices.c.id, invoices.c.parked_reason, invoices.c.parked_detail,
+                   func.coalesce(invoices.c.parked_since, invoices.c.updated_at), _first, invoices.c.debtor)
             .where(own, invoices.c.state == JourneyState.PARKED)
             .order_by(invoices.c.id)
         ).all()  # fmt: skip

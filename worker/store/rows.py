@@ -53,6 +53,13 @@ class InvoiceRow(_FromRow):
     updated_at: datetime
     documents_state: str = "kept"
     personal_data_removed_at: datetime | None = None
+    parked_since: datetime | None = None
+    parked_for: str | None = None
+
+    @property
+    def waits_since(self) -> datetime:
+        """Of a parked one: since when it has waited for this reason, however often it was looked at again."""
+        return self.parked_since or self.updated_at
 
     @property
     def total(self) -> Money | None:

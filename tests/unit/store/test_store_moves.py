@@ -113,6 +113,29 @@ def test_parking_twice_renews_the_reason_and_keeps_the_way_back(stock: Stock) ->
     assert stock.seen() == before  # nothing new, no line
 
 
+def test_what_is_looked_at_again_keeps_its_age_until_it_gets_further(stock: Stock) -> None:
+    def park(reason: ParkedReason, minutes: int) -> None:
+        invoices.park(stock.db, invoice_id, reason, "x", now=stock.now + minutes * MINUTE)
+
+    def since() -> float:
+        return (stock.invoice(invoice_id).waits_since - begun) / MINUTE
+
+    invoice_id, begun = stock.registered(), stock.now
+    park(ParkedReason.REACH_UNKNOWN, 1)
+    for again in (10, 20):
+        invoices.resume(stock.db, invoice_id, now=stock.now + again * MINUTE, detail="looked at again")
+        park(ParkedReason.REACH_UNKNOWN, again)
+        assert since() == 1
+    park(ParkedReason.MISSING_POSTAL_ADDRESS, 30)
+    assert since() == 30, "another reason"
+    invoices.resume(stock.db, invoice_id, now=stock.now, detail="")
+    invoices.route(stock.db, invoice_id, channel=Channel.LETTER, address="x", reason="x", considered=[], key="k-age",
+                   now=stock.now)  # fmt: skip
+    assert stock.invoice(invoice_id).parked_since is None
+    park(ParkedReason.MISSING_POSTAL_ADDRESS, 40)
+    assert since() == 40
+
+
 def test_withdrawn_is_the_end(stock: Stock) -> None:
     invoice_id = stock.registered()
     invoices.park(stock.db, invoice_id, ParkedReason.OTHER_PAYEE, "x", now=stock.now)

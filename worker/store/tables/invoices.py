@@ -55,6 +55,9 @@ invoices = Table(
     Column("updated_at", UtcTime, nullable=False),
     Column("documents_state", String(8), nullable=False, server_default="kept"),  # kept | going | gone (retention)
     Column("personal_data_removed_at", UtcTime),
+    # Since when it has been parked for which reason: also while it is looked at again, until it has got further.
+    Column("parked_since", UtcTime),
+    Column("parked_for", String(40)),
     UniqueConstraint("client", "erp_id"),
     Index(None, "client", "state"),
     # Everything a count needs, so that counting reads no row (store/figures.py).
