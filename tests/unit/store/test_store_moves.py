@@ -129,7 +129,7 @@ def test_what_is_looked_at_again_keeps_its_age_until_it_gets_further(stock: Stoc
     park(ParkedReason.MISSING_POSTAL_ADDRESS, 30)
     assert since() == 30, "another reason"
     invoices.resume(stock.db, invoice_id, now=stock.now, detail="")
-    invoices.route(stock.db, invoice_id, channel=Channel.LETTER, address="x", reason="x", considered=[], key="k-age",
+    invoices.route(stock.db, invoice_id, channel="letter", address="x", reason="x", considered=[], key="k-age",
                    now=stock.now)  # fmt: skip
     assert stock.invoice(invoice_id).parked_since is None
     park(ParkedReason.MISSING_POSTAL_ADDRESS, 40)
