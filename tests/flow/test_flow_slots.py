@@ -210,3 +210,21 @@ async def test_a_late_verdict_does_not_park_what_another_worker_has_delivered(ho
     assert summary["overtaken"] == 1
     assert house.deliveries(5001) == [("ehf", "confirmed")]
     assert house.state(5001) == "delivered"
+
+
+def intake_states(house: Flow) -> list[str]:
+    rows = slots.latest(house.house.db, client="nordlys", limit=100)
+    return [row.state for row in rows if row.job == "intake"]
+
+
+async def test_an_erp_that_refuses_the_list_is_no_success_and_is_asked_again_at_the_next_look(house: Flow) -> None:
+    """Nobody must learn at half past ten that the eight o'clock run fetched nothing."""
+    house.invoice(5001, person())
+    house.erp().trouble.list_refused_next = 1
+    await house.at(8)
+    assert (intake_states(house), house.mails()) == (["troubled"], [])
+    assert "troubled" in house.command("status").stdout
+    await house.at(8, 10)
+    assert intake_states(house) == ["done"]
+    assert house.state(5001) == "delivered"
+    assert len(house.events("run.started", job="intake")) == 2
