@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
-from worker.model.completeness import Completeness
+from worker.model.completeness import Completeness, NotChecked, WhyUnchecked
 from worker.model.parked import PARKED, InvoiceWarning, ParkedReason
 from worker.reporting import words
 from worker.reporting.for_client import shortened
 from worker.reporting.report import Report, Section
-from worker.reporting.rows import rows_of
+from worker.reporting.rows import not_checked_row, rows_of
 from worker.store.report_days import ReportDay, Stopped
 
 
@@ -26,39 +26,56 @@ class ClientDay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unclaimed:
-    """What belongs to no client: payments and events that wait, messages of the bounce mailbox that wait, and files of
-    clients that cannot be used."""
+    """What is in no client's day: payments and events that wait, messages of the bounce mailbox that wait, and clients
+    that cannot be checked."""
 
     items: int = 0
     bounces: int = 0
-    broken_files: tuple[str, ...] = ()
+    not_checked: tuple[NotChecked, ...] = ()
 
 
-def factor_report(clients: Sequence[ClientDay], unclaimed: Unclaimed, *, factor_name: str, on: date) -> Report:
-    """All clients' days, in the order given; the last row of the table is their sum. At least one client."""
+def factor_report(
+    clients: Sequence[ClientDay], unclaimed: Unclaimed, *, factor_name: str, on: date, since: datetime, until: datetime
+) -> Report:
+    """All clients' days, in the order given; the last row of the table is their sum."""
     told = f"{on:%d.%m.%Y}"
-    first = clients[0].day
     ours = sum(len(_ours(one.day)) for one in clients)
     unexplained = sum(len(one.check.unexplained) for one in clients if one.check is not None)
-    empty = all(one.day.is_empty for one in clients) and not (unclaimed.items or unclaimed.bounces or unexplained)
-    if empty and not unclaimed.broken_files and all(one.check is not None and one.check.finished for one in clients):
+    unchecked = len(unclaimed.not_checked) + sum(not _is_checked(one) and not one.paused for one in clients)
+    empty = all(one.day.is_empty and _is_checked(one) for one in clients) and not (unexplained or unchecked)
+    if empty and not (unclaimed.items or unclaimed.bounces):
         subject = f"Dagsrapport alle klienter {told}: ingen fakturaer"
         sections: tuple[Section, ...] = (
             Section(title="", words=f"Ingen fakturaer er mottatt, levert eller under arbeid {told}."),
         )
     else:
         subject = f"Dagsrapport alle klienter {told}: {ours} venter på oss, {unexplained} uten forklaring"
+        subject += f", {words.plural(unchecked, 'klient', 'klienter')} ikke kontrollert" if unchecked else ""
         sections = tuple(_sections(clients, unclaimed))
     return Report(
         client="",
         day=on,
         subject=subject,
         heading=f"{factor_name}, alle klienter",
-        period=f"Fra {words.moment(first.since)} til {words.moment(first.until)}",
+        period=f"Fra {words.moment(since)} til {words.moment(until)}",
         sections=sections,
         closing=("Ord som sent_unknown står i håndboken (docs/operating.md), med hva som skal gjøres.",),
-        rows=tuple(row for one in clients for row in rows_of(one.day, one.check, on=on)),
+        rows=(
+            *(row for one in clients for row in rows_of(one.day, one.check, on=on)),
+            *(not_checked_row(one.client, on=on, note=_why_unchecked(one)) for one in unclaimed.not_checked),
+        ),
     )
+
+
+def _is_checked(one: ClientDay) -> bool:
+    return one.check is not None and one.check.finished
+
+
+def _why_unchecked(one: NotChecked) -> str:
+    left = words.plural(one.not_done, "faktura er ikke ferdig", "fakturaer er ikke ferdige")
+    if one.why is WhyUnchecked.FILE_GONE:
+        return f"Filen er borte, og {left}. Legg filen tilbake, eller ta ut med `withdraw` det som behandles for hånd."
+    return f"Filen kan ikke brukes, og {left}. Hva som er feil, sier `factoring-worker settings`."
 
 
 def _ours(day: ReportDay) -> list[Stopped]:
@@ -74,15 +91,16 @@ def _sections(clients: Sequence[ClientDay], unclaimed: Unclaimed) -> Iterator[Se
     ]
     if lines:
         yield Section(title="Venter på oss", lines=shortened(lines), urgent=True)
-    yield from _unexplained(clients)
-    yield _balance(clients)
+    yield from _unexplained(clients, unclaimed)
+    if clients:
+        yield _balance(clients)
     yield from _where_else(clients, unclaimed)
 
 
-def _unexplained(clients: Sequence[ClientDay]) -> Iterator[Section]:
-    lines: list[str] = []
+def _unexplained(clients: Sequence[ClientDay], unclaimed: Unclaimed) -> Iterator[Section]:
+    lines = [f"{one.client}: ikke kontrollert. {_why_unchecked(one)}" for one in unclaimed.not_checked]
     for one in clients:
-        if not one.paused and (one.check is None or not one.check.finished):
+        if not one.paused and not _is_checked(one):
             lines.append(f"{one.day.client}: kontrollen er ikke gjort ferdig.")
         for finding in one.check.unexplained if one.check is not None else ():
             which = f"faktura {finding.number}" if finding.number else "uten nummer"
@@ -143,6 +161,5 @@ def _where_else(clients: Sequence[ClientDay], unclaimed: Unclaimed) -> Iterator[
     rest += [f"Uten klient: {unclaimed.items} betalinger eller hendelser venter."] if unclaimed.items else []
     rest += [f"Returpost på e-post som ingen kan plassere: {unclaimed.bounces}."] if unclaimed.bounces else []
     rest += [f"{one.day.client} er satt på pause." for one in clients if one.paused]
-    rest += [f"{name} kan ikke brukes; se `factoring-worker settings`." for name in unclaimed.broken_files]
     if rest:
         yield Section(title="Annet som venter", lines=tuple(rest))

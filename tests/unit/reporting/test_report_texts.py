@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from worker.model.completeness import Completeness, Finding, Lack
+from worker.model.completeness import Completeness, Finding, Lack, NotChecked, WhyUnchecked
 from worker.model.money import Money
 from worker.model.parked import CLIENT_WARNINGS, PARKED, InvoiceWarning, ParkedReason
 from worker.reporting import words
@@ -190,8 +190,10 @@ def test_the_factors_table_foots_over_all_clients() -> None:
     one = day(client="boker", before=2, taken=[(INVOICE, AT)], after=3, parked=[parked("sent_unknown")])
     other = day(client="vik", before=5, after=5, waiting=2)
     clients = [ClientDay(day=one, check=ALL_WELL), ClientDay(day=other, check=None, paused=True)]
-    unclaimed = Unclaimed(items=1, bounces=2, broken_files=("sol.env",))
-    made = factor_report(clients, unclaimed, factor_name="Eksempel Factoring AS", on=ON)
+    left_out = (NotChecked(client="sol", why=WhyUnchecked.FILE_UNUSABLE, not_done=1),
+                NotChecked(client="ås", why=WhyUnchecked.FILE_GONE, not_done=4))  # fmt: skip
+    unclaimed = Unclaimed(items=1, bounces=2, not_checked=left_out)
+    made = factor_report(clients, unclaimed, factor_name="Eksempel Factoring AS", on=ON, since=AT, until=AT)
     told = as_text(made)
     for line in (
         "boker         2    1   0         0   3        1",
@@ -201,14 +203,17 @@ def test_the_factors_table_foots_over_all_clients() -> None:
         "vik er satt på pause.",
         "Uten klient: 1 betalinger eller hendelser venter.",
         "Returpost på e-post som ingen kan plassere: 2.",
-        "sol.env kan ikke brukes",
+        "sol: ikke kontrollert. Filen kan ikke brukes, og 1 faktura er ikke ferdig.",
+        "ås: ikke kontrollert. Filen er borte, og 4 fakturaer er ikke ferdige.",
     ):
         assert line in told, told
     assert "kontrollen er ikke gjort ferdig" not in told, "a paused client is not checked"
-    assert "1 venter på oss, 0 uten forklaring" in made.subject
+    assert made.subject.endswith("1 venter på oss, 0 uten forklaring, 2 klienter ikke kontrollert")
+    assert [row[1:3] for row in made.rows][-2:] == [("sol", "Ikke kontrollert"), ("ås", "Ikke kontrollert")]
 
 
 def test_an_empty_day_of_all_clients_is_one_line() -> None:
-    made = factor_report([ClientDay(day=day(), check=ALL_WELL)], Unclaimed(), factor_name="F", on=ON)
+    made = factor_report([ClientDay(day=day(), check=ALL_WELL)], Unclaimed(), factor_name="F", on=ON, since=AT,
+                         until=AT)  # fmt: skip
     assert "ingen fakturaer" in made.subject
     assert len(made.sections) == 1
