@@ -23,6 +23,7 @@ from worker.support.clock import SystemClock, oslo_date
 
 pytestmark = pytest.mark.anyio
 
+REPORTS = {"REPORT_TO": "regnskap@client.example, kontor@client.example"}
 RETURN_DATA = {
     "RETURN_DATA": "on", "ACCOUNT_CLEARING": "1510", "ACCOUNT_ADMINISTRATIVE_FEES": "6970",
     "ACCOUNT_FINANCIAL_FEES": "6975", "ACCOUNT_BANK": "1920", "ACCOUNT_BALANCE": "2990",
@@ -33,7 +34,7 @@ RETURN_DATA = {
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncGenerator[Flow]:
     """Two clients, one of them with return data, all as it should be; the world's clock goes with the machine's."""
-    plans = (client_plan(), client_plan("fjordvik", **RETURN_DATA))
+    plans = (client_plan(**REPORTS), client_plan("fjordvik", **RETURN_DATA, **REPORTS))
     patient = {"ACCESS_POINT_TIMEOUT_SECONDS": "10"}  # the machine of the tests may be busy
     async with flow(tmp_path, *plans, start=SystemClock().now(), settings=patient) as built:
         built.world.register_peppol("0192:986252932")
@@ -90,6 +91,7 @@ async def test_a_sound_house_has_no_fault_and_is_left_as_it_was(house: Flow) -> 
     assert (result.exit_code, result.exception) == (0, None), result.output
     assert "0 faults, 0 warnings" in result.stdout
     for words in ("for all clients", "nordlys", "fjordvik", "8 of 8 privileges", "1 invoices wait", "no lock date",
+                  "the daily report goes to 2 addresses",
                   "KIDs look like 1001000123460: 13 digits, MOD10", "answers at its public address"):  # fmt: skip
         assert words in result.stdout
     assert lying(house.folder) == before
@@ -141,7 +143,7 @@ async def test_accounts_kids_notices_and_files_that_do_not_fit(house: Flow) -> N
     erp.lock_date = oslo_date(SystemClock().now()) + timedelta(days=1)
     for name in ("nordlys", "fjordvik"):
         change(client_file(house, name), KID_LAYOUT="invoice:8")
-    change(client_file(house), NOTICE_NB="Betal til {factor}.")
+    change(client_file(house), NOTICE_NB="Betal til {factor}.", REPORT_TO="")
     broken = client_file(house, "odelagt")
     broken.write_text("CLIENT_NAME='Ødelagt AS'\nKID_LAYUOT='invoice:8'\n", encoding="utf-8")
     broken.chmod(0o604)
@@ -154,6 +156,9 @@ async def test_accounts_kids_notices_and_files_that_do_not_fit(house: Flow) -> N
     assert "same as fjordvik's" in found[("kid", "nordlys")][0][1]
     assert "same as nordlys's" in found[("kid", "fjordvik")][0][1]
     assert found[("notice", "nordlys")] == [("warning", "the text (nb) does not name the account")]
+    assert found[("report", "nordlys")] == [
+        ("warning", "REPORT_TO is blank: nobody at the client hears what it must mend")
+    ]
     settings = [what for _, what in found[("settings", None)]]
     assert "odelagt.env: KID_LAYUOT is not a key of this file: misspelt?" in settings
     assert "odelagt.env may be read by everybody on this machine" in settings

@@ -182,6 +182,14 @@ def _told(seen: Checked) -> Finding:
     return ok(f"{seen.words}; it cannot be asked {seen.unproven}" if seen.unproven else seen.words)
 
 
+def report(to: Sequence[str]) -> list[Finding]:
+    """`to`: who gets the client's daily report. What the client must mend stands nowhere else."""
+    if not to:
+        what = "REPORT_TO is blank: nobody at the client hears what it must mend"
+        return [warning(what, "write into it who at the client is to get the daily report")]
+    return [ok(f"the daily report goes to {len(to)} address{'es' if len(to) > 1 else ''}")]
+
+
 def pause(paused: Pause | None) -> list[Finding]:
     """Somebody has to remember it."""
     if paused is None:

@@ -16,6 +16,7 @@ from worker.doctor import machine, outside
 from worker.doctor.clients import KidUse, Privileges
 from worker.doctor.findings import Check, Finding, Result, examine, fault
 from worker.model.kid import KidLayout
+from worker.model.party import email_addresses
 from worker.ports import RulesUnavailable, VoucherBook
 from worker.settings import ClientFile, SettingsError, WorkerSettings
 from worker.settlement.accounts import REMEDY, check_accounts
@@ -217,6 +218,7 @@ class _Room:
             Check("kid", name, self._beside(lambda: self._kid(client))),
             Check("notice", name, self._beside(lambda: self._notice(client))),
             Check("access_point", name, lambda: self._access_point(client)),
+            Check("report", name, self._beside(lambda: of_client.report(email_addresses(own.report_to)))),
             Check("pause", name, self._beside(lambda: self._pause(client))),
         ]
         if own.return_data == "on":
