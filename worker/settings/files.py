@@ -64,7 +64,11 @@ def load_clients(folder: Path) -> tuple[list[ClientFile], list[SettingsError]]:
     good: list[ClientFile] = []
     bad: list[SettingsError] = []
     if not folder.is_dir():
-        return [], [SettingsError(folder.name, ["the clients folder does not exist"])]
+        return [], [
+            SettingsError(
+                folder.name, ["the clients folder does not exist: `factoring-worker client new NAME` makes it"]
+            )
+        ]
     for path in sorted(folder.glob("*.env")):
         try:
             good.append(load_client(path))

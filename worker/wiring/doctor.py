@@ -133,9 +133,9 @@ class _Room:
         bad: dict[str, list[str]] = {}
         for error in self.bad:
             bad.setdefault(error.file, []).extend(error.faults)
-        folder = self.settings.clients_folder or Path()
-        files = [self.path, *sorted(folder.glob("*.env"))]
-        return machine.settings_files(good=[one.name for one in self.clients], bad=bad, secret_files=files)
+        return machine.settings_files(
+            self.path, self.settings.clients_folder or Path(), good=[one.name for one in self.clients], bad=bad
+        )
 
     async def _clock(self) -> list[Finding]:
         """Compared with the ERP's host, which every worker talks to; no key is needed for the date."""
@@ -250,7 +250,7 @@ class _Room:
         return await of_client.accounts(
             book,
             faults=[str(finding) for finding in check.findings],
-            unknown=check.message,
+            unknown=check.trouble,
             remedy=REMEDY,
             today=oslo_date(self.clock.now()),
         )
