@@ -94,7 +94,7 @@ def amounts(totals: Iterable[Money | None]) -> str:
 
 def to_do(code: str, meaning: str, remedy: str) -> str:
     """What a word of a closed list means, and what the factor's people do about it."""
-    return f"{code}: {meaning.rstrip('.')}. Å gjøre: {remedy}."
+    return f"{code}: {meaning.rstrip('.')}. Å\u00a0gjøre: {remedy}."
 
 
 def to_mend(stopped: Stopped) -> str:
