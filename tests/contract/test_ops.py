@@ -6,6 +6,8 @@ import asyncio
 import io
 import json
 import re
+import subprocess
+import sys
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -382,3 +384,9 @@ def test_health_asks_the_running_worker(path: str, options: list[str]) -> None:
         assert CliRunner().invoke(commands, ["health", *other], env=env).exit_code == 1
     done = CliRunner().invoke(commands, ["health"], env=env)
     assert (done.exit_code, done.stderr) == (1, "no answer (ConnectionRefusedError)\n")
+
+
+def test_the_quick_way_to_health_says_its_own_name() -> None:
+    command = [sys.executable, "-m", "worker", "health", "--help"]
+    said = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+    assert said.stdout.startswith("Usage: factoring-worker health [OPTIONS]\n")

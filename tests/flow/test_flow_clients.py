@@ -41,11 +41,14 @@ async def test_a_client_by_asking_each_answer_looked_at(house: Flow) -> None:
         "Blåbær & Sønn's AS", "123", taken, NEW, TYPED, "12345678901", CLIENT_ACCOUNT, "client:9x",
         "client:4 invoice:21", "client:4 invoice:6", "", "10O1", "1003", "n", "", "", "1003", "y",
         "pledged", "", "ikke en adresse", "", "off",
+        "ikke en adresse", "regnskap@blabaer.example",
     ]  # fmt: skip
     said = command(house, "client", "new", "blabaer", typed="\n".join(answers) + "\n")
     assert said.exit_code == 0, said.output
     for words in ("right check digit", "ORGANISATION_NUMBER is nordlys's", "account number with a right check digit",
                   "a KID layout is", "make it 4–25", "must be one e-mail address",
+                  "FACTOR_ACCOUNT [the factor's: 8601.11.17947]:", "REPLY_TO [SMTP_FROM: faktura@factoring.example]:",
+                  "REPORT_TO [nobody]:",
                   "KIDs look like 10030123466", "doctor --client blabaer"):  # fmt: skip
         assert words in said.output, words
     assert TYPED not in said.output
@@ -54,7 +57,8 @@ async def test_a_client_by_asking_each_answer_looked_at(house: Flow) -> None:
     own = load_client(path).settings
     assert (own.client_name, own.organisation_number, own.factor_account) == ("Blåbær & Sønn's AS", NEW, CLIENT_ACCOUNT)
     assert (own.kid_layout, own.kid_client_number, own.notice_family) == ("client:4 invoice:6", "1003", "pledged")
-    assert own.poweroffice_client_key.get_secret_value() == TYPED
+    assert (own.poweroffice_client_key.get_secret_value(), own.report_to) == (TYPED, "regnskap@blabaer.example")
+    assert "nobody gets the client's daily report" not in said.output
     text = path.read_text(encoding="utf-8")
     assert "#EMAIL_CHANNEL=link" in text
     assert "# How the KID is made, as agreed with the bank" in text
@@ -93,7 +97,8 @@ async def test_a_client_from_options_for_scripts(house: Flow) -> None:
         assert (said.exit_code, words in said.stderr, TYPED in said.output) == (code, True, False), said.output
         assert not path_of(house, "ny").exists()
     assert command(house, "client", "new", "Ny!", *options(keyed)).exit_code == 2
-    assert command(house, "client", "new", "ny", *options(keyed)).exit_code == 0
+    made = command(house, "client", "new", "ny", *options(keyed))
+    assert (made.exit_code, "nobody gets the client's daily report" in made.stdout) == (0, True)
     assert load_client(path_of(house, "ny")).settings.poweroffice_client_key.get_secret_value() == TYPED
     assert TYPED not in path_of(house, "ny").read_text()
 

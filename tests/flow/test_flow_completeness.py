@@ -12,13 +12,17 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
-from tests.support.flow import DAY, Flow, person
+from tests.support.flow import DAY, Flow, client_plan, flow, person
 
 pytestmark = pytest.mark.anyio
 
 
 async def command(house: Flow, *words: str) -> Result:
     return await house.threaded("completeness", *words)
+
+
+async def report(house: Flow) -> Result:
+    return await house.threaded("report")
 
 
 async def found(house: Flow, *words: str) -> tuple[int, dict[str, tuple[str, bool]]]:
@@ -86,6 +90,36 @@ async def test_whatever_is_not_in_all_three_alike_is_listed(house: Flow, tmp_pat
     assert told["claim_differs"] == house.id_of(5003)
     assert told["not_fetched"] is None
     assert [line["erp_id"] for line in house.events("completeness.unexplained", reason="not_fetched")] == [late]
+
+
+async def test_clients_that_cannot_be_checked_are_named_and_leave_something_unexplained(tmp_path: Path) -> None:
+    async with flow(tmp_path, client_plan(), client_plan("fjordvik")) as house:
+        for client in house.plans:
+            house.invoice(5001, person(), client=client)
+        await house.at(8)
+        assert (await command(house)).exit_code == 0
+        files = {name: house.settings_path.parent / "clients" / f"{name}.env" for name in house.plans}
+        files["fjordvik"].write_text("CLIENT_NAME='Fjordvik'\n", encoding="utf-8")
+        shown = await command(house)
+        assert (shown.exit_code, "0 unexplained" in shown.stdout) == (1, True), "the other one is checked"
+        assert "not checked: its file cannot be used, 1 invoice not done; `factoring-worker settings`" in shown.stdout
+        assert (await command(house, "--client", "nordlys")).exit_code == 0
+        only = await command(house, "--client", "fjordvik", "--json")
+        (told,) = json.loads(only.stdout).values()
+        assert (only.exit_code, told["finished"], told["findings"]) == (1, False, [])
+        assert told["not_checked"] == {"why": "file_unusable", "not_done": 1}
+        assert "fjordvik: ikke kontrollert. Filen kan ikke brukes, og 1 faktura" in (await report(house)).stdout
+
+        for file in files.values():
+            file.unlink()
+        shown = await command(house)
+        assert shown.exit_code == 1
+        assert shown.stdout.count("not checked: its file is gone, 1 invoice not done; put it back") == 2
+        assert "nordlys: ikke kontrollert. Filen er borte, og 1 faktura" in (await report(house)).stdout
+        assert (await command(house, "--client", "nobody")).exit_code == 2
+        for client in house.plans:
+            assert house.command("withdraw", f"{client}/5001", "--note", "for hånd", "--by", "ola").exit_code == 0
+        assert (await command(house)).exit_code == 2, "an ended client with nothing left is no client"
 
 
 async def test_an_erp_that_does_not_answer_explains_nothing(house: Flow) -> None:

@@ -23,6 +23,7 @@ from worker.support.clock import SystemClock, oslo_date
 
 pytestmark = pytest.mark.anyio
 
+REPORTS = {"REPORT_TO": "regnskap@client.example, kontor@client.example"}
 RETURN_DATA = {
     "RETURN_DATA": "on", "ACCOUNT_CLEARING": "1510", "ACCOUNT_ADMINISTRATIVE_FEES": "6970",
     "ACCOUNT_FINANCIAL_FEES": "6975", "ACCOUNT_BANK": "1920", "ACCOUNT_BALANCE": "2990",
@@ -33,7 +34,7 @@ RETURN_DATA = {
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncGenerator[Flow]:
     """Two clients, one of them with return data, all as it should be; the world's clock goes with the machine's."""
-    plans = (client_plan(), client_plan("fjordvik", **RETURN_DATA))
+    plans = (client_plan(**REPORTS), client_plan("fjordvik", **RETURN_DATA, **REPORTS))
     patient = {"ACCESS_POINT_TIMEOUT_SECONDS": "10"}  # the machine of the tests may be busy
     async with flow(tmp_path, *plans, start=SystemClock().now(), settings=patient) as built:
         built.world.register_peppol("0192:986252932")
@@ -58,7 +59,7 @@ def client_file(house: Flow, name: str = "nordlys") -> Path:
 
 async def asked(house: Flow, *words: str) -> Result:
     words = ("doctor", *words, "--settings", str(house.settings_path))
-    return await to_thread(CliRunner().invoke, app, words, env={"COLUMNS": "250"})
+    return await to_thread(CliRunner().invoke, app, words)
 
 
 async def told(house: Flow, *words: str, code: int = 1) -> dict[tuple[str, str | None], list[tuple[str, str]]]:
@@ -89,7 +90,8 @@ async def test_a_sound_house_has_no_fault_and_is_left_as_it_was(house: Flow) -> 
     result = await asked(house)
     assert (result.exit_code, result.exception) == (0, None), result.output
     assert "0 faults, 0 warnings" in result.stdout
-    for words in ("for all clients", "nordlys", "fjordvik", "8 of 8 privileges", "1 invoices wait", "no lock date",
+    for words in ("for all clients", "nordlys", "fjordvik", "8 of 8 privileges", "1 invoice waiting", "no lock date",
+                  "the daily report goes to 2 addresses",
                   "KIDs look like 1001000123460: 13 digits, MOD10", "answers at its public address"):  # fmt: skip
         assert words in result.stdout
     assert lying(house.folder) == before
@@ -130,7 +132,16 @@ async def test_counterparties_that_do_not_let_us_in(house: Flow) -> None:
         ("mail_server", None), ("bounce_mailbox", None), ("print_house", None), ("bank_files", None), ("peppol", None),
         ("access_point", "nordlys"), ("access_point", "fjordvik"),
     }  # fmt: skip
-    assert "host key" in found[("print_house", None)][0][1]
+    outside = dict(line.split("=", 1) for line in house.sandbox.addresses().splitlines() if "=" in line)
+    keys = (outside["SFTP_HOST_KEY"].strip("'"), strange)
+    offered, wanted = (asyncssh.import_public_key(key).get_fingerprint() for key in keys)
+    assert f"(offered: {offered}, agreed: {wanted})" in found[("print_house", None)][0][1]
+    assert offered.startswith("SHA256:")
+    rsa = asyncssh.generate_private_key("ssh-rsa").export_public_key().decode().strip()
+    change(house.settings_path, SFTP_HOST_KEY=rsa, SMTP_PORT=outside["SFTP_PORT"])
+    found = await told(house)
+    assert f"(offered: {offered}, " in found[("print_house", None)][0][1], "a key of another kind is told of, too"
+    assert found[("mail_server", None)] == [("fault", "mail server: no SMTP server answers there")]
     assert all(verdict == "fault" for bad in found.values() for verdict, _ in bad)
 
 
@@ -141,7 +152,7 @@ async def test_accounts_kids_notices_and_files_that_do_not_fit(house: Flow) -> N
     erp.lock_date = oslo_date(SystemClock().now()) + timedelta(days=1)
     for name in ("nordlys", "fjordvik"):
         change(client_file(house, name), KID_LAYOUT="invoice:8")
-    change(client_file(house), NOTICE_NB="Betal til {factor}.")
+    change(client_file(house), NOTICE_NB="Betal til {factor}.", REPORT_TO="")
     broken = client_file(house, "odelagt")
     broken.write_text("CLIENT_NAME='Ødelagt AS'\nKID_LAYUOT='invoice:8'\n", encoding="utf-8")
     broken.chmod(0o604)
@@ -154,9 +165,46 @@ async def test_accounts_kids_notices_and_files_that_do_not_fit(house: Flow) -> N
     assert "same as fjordvik's" in found[("kid", "nordlys")][0][1]
     assert "same as nordlys's" in found[("kid", "fjordvik")][0][1]
     assert found[("notice", "nordlys")] == [("warning", "the text (nb) does not name the account")]
+    assert found[("report", "nordlys")] == [
+        ("warning", "REPORT_TO is blank: nobody at the client hears what it must mend")
+    ]
     settings = [what for _, what in found[("settings", None)]]
     assert "odelagt.env: KID_LAYUOT is not a key of this file: misspelt?" in settings
     assert "odelagt.env may be read by everybody on this machine" in settings
+
+
+async def test_an_erp_that_is_away_is_not_taken_for_missing_privileges(house: Flow) -> None:
+    change(house.settings_path, POWEROFFICE_URL="http://127.0.0.1:9")
+    answer = json.loads((await asked(house, "--client", "fjordvik", "--json")).stdout)
+    checks = {one["check"]: one["findings"] for one in answer["checks"]}
+    assert len(checks["accounts"]) == 1, "once, though accounts and lock date meet the same"
+    assert [one["remedy"] for one in (*checks["erp"], *checks["accounts"])] == [
+        "see whether the ERP is up; mend POWEROFFICE_URL"
+    ] * 2
+
+
+async def test_a_paused_client_and_a_folder_that_is_missing(house: Flow) -> None:
+    assert house.command("client", "pause", "nordlys", "--note", "ferie", "--by", "ola").exit_code == 0
+    today = f"{oslo_date(house.clock.now()):%d.%m.%Y}"
+    assert (await told(house, code=0))[("pause", "nordlys")] == [("warning", f"paused since {today} by ola: ferie")]
+    house.settings_path.parent.joinpath("clients").rename(house.folder / "elsewhere")
+    result = await asked(house)
+    (fault,) = [line for line in result.stdout.splitlines() if "FAULT" in line]
+    assert "the clients folder" in fault
+    assert "-> `factoring-worker client new NAME` makes it" in result.stdout
+    assert "1 fault, 0 warnings" in result.stdout
+    settings = house.command("settings")
+    assert (settings.exit_code, "`factoring-worker client new NAME` makes it" in settings.stdout) == (2, True)
+
+
+async def test_a_long_line_goes_on_below_itself_and_every_finding_names_its_check(house: Flow) -> None:
+    house.erp("fjordvik").invalid_privileges = {"Customer", "BankJournalVoucher_Full"}
+    lines = (await asked(house, "--client", "fjordvik")).stdout.splitlines()
+    erp = [line for line in lines if line[8:23].strip() == "erp"]
+    assert [line[:8].strip() for line in erp] == ["FAULT", "FAULT", "", "ok", "FAULT", ""]
+    body = [line for line in lines if line.startswith("  ")]
+    assert max(map(len, body)) <= 160
+    assert all(line[22] == " " and line[23:24].strip() for line in body), "text begins where it begins above"
 
 
 async def test_a_machine_that_is_not_ready(house: Flow) -> None:
@@ -172,7 +220,10 @@ async def test_a_machine_that_is_not_ready(house: Flow) -> None:
     assert set(found) == {(name, None) for name in ("clock", "database", "documents", "folders", "rules", "portal")}
     (clock,) = found[("clock", None)]
     assert re.match(r"the clock is (359\d|3600) s behind", clock[1])  # less what the asking took
-    assert "run `factoring-worker migrate`" in found[("database", None)][0][1]
+    assert found[("database", None)][0][1].startswith("the database is at revision none, the program needs ")
+    shown = " ".join((await asked(house)).stdout.split())
+    assert "database -> run `factoring-worker migrate` ok documents" not in shown
+    assert "database -> run `factoring-worker migrate` " in shown, "and no other remedy"
     assert found[("portal", None)] == [("fault", "something else answers at PORTAL_URL (HTTP 404)")]
 
 

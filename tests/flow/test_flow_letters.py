@@ -94,6 +94,7 @@ async def test_a_slots_letters_from_the_batch_to_the_receipts(tmp_path: Path) ->
         assert house.state(5003) == "parked: letter_returned", "it waits for a person all the same"
 
         assert "unknown_job" in command(house, "receipts", "list")
+        assert "kvitteringer fra trykkeriet som ingen kan plassere (`receipts list`)" in house.command("report").stdout
         rows = json.loads(command(house, "receipts", "list", "--json"))
         stranger, broken = (
             next(row["id"] for row in rows if row["reason"] == why) for why in ("unknown_job", "unreadable")

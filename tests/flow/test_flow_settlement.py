@@ -220,6 +220,7 @@ async def test_an_account_closed_overnight_holds_everything_back_until_it_is_ope
         assert line["fault"] == ["general 1510 is closed"]
         assert "1510 is closed" in said(house, "list")
         assert json.loads(said(house, "list", "--client", "nordlys", "--json"))["held_vouchers"][0]["vouchers"] == 1
+        assert "nordlys: 1 bilag holdes igjen: general 1510 is closed" in house.command("report").stdout
         house.erp().mend_account(CLEARING, active=True)
         house.turn(8, 10, day=DAY + timedelta(days=1))
         await house.job("follow_up")
@@ -292,6 +293,7 @@ async def test_a_refused_voucher_goes_again_when_the_debtors_card_is_open(tmp_pa
         [voucher] = json.loads(said(house, "list", "--json"))["refused_vouchers"]
         assert "not active" in voucher["answer"]
         assert "not active" in said(house, "list")
+        assert "nordlys: 1 bilag er avvist av regnskapssystemet" in house.command("report").stdout
         house.erp().mend_customer(10001, active=True)
         said(house, "retry", str(voucher["id"]))
         assert command(house, "retry", str(voucher["id"])).exit_code == 1

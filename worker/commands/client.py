@@ -34,6 +34,7 @@ from worker.store.database import Database, SchemaError, require_head
 from worker.support import log
 from worker.support.env_file import SettingsError
 from worker.support.log import get_logger
+from worker.support.wording import account
 from worker.wiring import kid_use
 
 client_app = typer.Typer(help="New clients, who is there, and a pause.", no_args_is_help=True, rich_markup_mode=None)
@@ -60,7 +61,14 @@ _ASKED: tuple[tuple[str, Callable[[WorkerSettings, Mapping[str, str]], bool]], .
     ("EFAKTURA_TENANT", lambda _, given: given.get("EFAKTURA") == "on" and not given.get("ACCESS_POINT_TENANT")),
     ("RETURN_DATA", lambda _, __: True),
     *((key, lambda _, given: given.get("RETURN_DATA") == "on") for key in ("VOUCHERS", *_ACCOUNTS)),
+    ("REPORT_TO", lambda _, __: True),
 )  # fmt: skip
+# What a blank answer means, where that is not the key's own default.
+_WHEN_BLANK: dict[str, Callable[[WorkerSettings], str]] = {
+    "FACTOR_ACCOUNT": lambda house: f"the factor's: {account(house.factor_account)}",
+    "REPLY_TO": lambda house: f"SMTP_FROM: {house.smtp_from}",
+    "REPORT_TO": lambda _: "nobody",
+}
 _LAST_OF_KID = "KID_CLIENT_NUMBER"
 
 
@@ -105,6 +113,8 @@ def new(
     typer.echo(f"{path} written, readable by its owner alone")
     own = client.settings
     typer.echo(_kid_words(own.kid_layout, own.kid_algorithm, own.kid_client_number))
+    if not own.report_to:
+        typer.echo("nobody gets the client's daily report: write who is to hear what to mend into REPORT_TO")
     typer.echo(f"next: factoring-worker doctor --client {name}")
 
 
@@ -159,7 +169,8 @@ def _asked(settings: WorkerSettings, others: list[ClientFile]) -> dict[str, str]
     while place < len(_ASKED):
         key, wanted = _ASKED[place]
         if wanted(settings, answers):
-            _ask(key, known[key], answers, others)
+            blank = _WHEN_BLANK[key](settings) if key in _WHEN_BLANK else ""
+            _ask(key, known[key], answers, others, blank=blank)
         if key == _LAST_OF_KID and not _kid_agreed(answers):
             place = [asked for asked, _ in _ASKED].index("KID_LAYOUT")
             continue
@@ -167,7 +178,10 @@ def _asked(settings: WorkerSettings, others: list[ClientFile]) -> dict[str, str]
     return {key: value for key, value in answers.items() if value}
 
 
-def _ask(key: str, known: tuple[str, str], answers: dict[str, str], others: list[ClientFile]) -> None:
+def _ask(
+    key: str, known: tuple[str, str], answers: dict[str, str], others: list[ClientFile], *, blank: str = ""
+) -> None:
+    """`blank`: what an empty answer means."""
     words, usual = known
     typer.secho(words, dim=True)
     if is_secret(key):
@@ -186,7 +200,8 @@ def _ask(key: str, known: tuple[str, str], answers: dict[str, str], others: list
     required = key in ("CLIENT_NAME", "ORGANISATION_NUMBER", "KID_LAYOUT", _LAST_OF_KID) or key in _ACCOUNTS
     suggested = answers.get(key) or usual
     default = suggested if suggested or not required else None
-    value: str = typer.prompt(key, default=default, value_proc=judged, show_default=bool(suggested))
+    asked = f"{key} [{blank}]" if blank and not suggested else key
+    value: str = typer.prompt(asked, default=default, value_proc=judged, show_default=bool(suggested))
     # What is usual stays in comments, so that a later version's better default counts.
     answers[key] = value if value != usual or required else ""
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import typer
 from rich.console import Console, Group, RenderableType
 from rich.progress import Progress, SpinnerColumn, TextColumn
+from rich.table import Table
 from rich.text import Text
 
 from worker import tables
@@ -14,6 +15,7 @@ from worker.clients import load_all_clients
 from worker.commands.common import DEFAULT, Client, Json, Settings, choose, run_async, the_clock
 from worker.doctor.findings import Finding, Result, Verdict, fault
 from worker.settings import SettingsError, load_worker
+from worker.support.wording import counted
 from worker.wiring import run_doctor
 
 _SIGNS = {Verdict.OK: ("ok", "green"), Verdict.WARNING: ("warn", "yellow"), Verdict.FAULT: ("FAULT", "bold red")}
@@ -67,7 +69,7 @@ def _count(results: Sequence[Result], verdict: Verdict) -> int:
 
 def _view(results: Sequence[Result]) -> RenderableType:
     """One line a finding, and below what is not well what to do."""
-    parts: list[Text] = []
+    parts: list[RenderableType] = []
     subject = None
     for result in results:
         if not result.findings:
@@ -77,16 +79,24 @@ def _view(results: Sequence[Result]) -> RenderableType:
             parts.append(Text(result.subject or "for all clients", "bold"))
             subject = result.subject
         for place, finding in enumerate(result.findings):
-            parts.append(_line(result.name if not place else "", finding))
             following = result.findings[place + 1 : place + 2]
-            if finding.remedy and finding.remedy not in [one.remedy for one in following]:
-                parts.append(Text(f"{'':>23}-> {finding.remedy}", "cyan"))
+            is_last = finding.remedy not in [one.remedy for one in following]
+            parts.append(_lines(result.name, finding, finding.remedy if is_last else ""))
     faults, warnings = _count(results, Verdict.FAULT), _count(results, Verdict.WARNING)
     longest = max((result.milliseconds for result in results), default=0)
-    said = f"{len(results)} checks, {faults} faults, {warnings} warnings; the longest took {longest / 1000:.1f} s"
+    told = (counted(len(results), "check"), counted(faults, "fault"), counted(warnings, "warning"))
+    said = f"{', '.join(told)}; the longest took {longest / 1000:.1f} s"
     return Group(*parts, Text(""), Text(said, "bold red" if faults else "bold green"))
 
 
-def _line(name: str, finding: Finding) -> Text:
+def _lines(name: str, finding: Finding, remedy: str) -> RenderableType:
+    """What is too long for the terminal goes on below itself, so that a line's beginning says what it is about."""
     sign, style = _SIGNS[finding.verdict]
-    return Text.assemble((f"  {sign:<6}", style), (f"{name:<15}", "bold"), finding.what)
+    table = Table.grid(padding=(0, 1, 0, 0))
+    for width in (7, 14):
+        table.add_column(width=width, no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row(Text(f"  {sign}", style), Text(name, "bold"), Text(finding.what))
+    if remedy:
+        table.add_row("", Text(name, "dim"), Text(f"-> {remedy}", "cyan"))
+    return table

@@ -54,4 +54,4 @@ def main() -> None:
     """The command by itself."""
     alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     alone.command("health")(health)
-    alone()
+    alone(prog_name="factoring-worker health")  # a command that is alone would not say its name

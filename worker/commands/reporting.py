@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import asdict
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.console import RenderableType
+from rich.panel import Panel
+from rich.text import Text
 
 from worker import reporting, tables
 from worker.clients import load_all_clients
@@ -23,8 +27,8 @@ from worker.commands.common import (
     run_async,
     worker_settings,
 )
-from worker.model.completeness import Completeness
-from worker.settings import ClientFile, WorkerSettings
+from worker.model.completeness import Completeness, NotChecked, WhyUnchecked
+from worker.settings import ClientFile, WorkerSettings, client_files
 from worker.store import reports
 from worker.store.database import Database
 from worker.store.reports import FACTOR, ReportRow
@@ -50,20 +54,46 @@ def completeness(
     now: Now = None,
     settings: Settings = DEFAULT,
 ) -> None:
-    """Hold ERP, ledger folder and store against each other; exit code 1 when something cannot be explained."""
+    """Hold ERP, ledger folder and store against each other; exit code 1 when something is unexplained or unchecked."""
     loaded = worker_settings(settings)
     log.beside_answers(style=loaded.log_format, level=loaded.log_level)
     clock = clock_of(now, loaded)
-    open_database(loaded).close()
-    chosen = choose(load_all_clients(loaded)[0], client)
+    usable = load_all_clients(loaded)[0]
+    left_out = [one for one in _not_checked(loaded, usable) if client in (None, one.client)]
+    chosen = [one for one in usable if client in (None, one.name)] if left_out else choose(usable, client)
     found = run_async(_check(loaded, clock, chosen, days))
     if json:
-        typer.echo(tables.as_json({name: asdict(one) for name, one in found.items()}))
+        told = {name: {**asdict(one), "not_checked": None} for name, one in found.items()}
+        typer.echo(tables.as_json(told | {one.client: _without_check(one) for one in left_out}))
     else:
         for name, one in found.items():
             tables.terminal(wide=True).print(tables.completeness_view(name, one, now=clock.now()))
-    if any(not one.finished or one.unexplained for one in found.values()):
+        for one in left_out:
+            tables.terminal(wide=True).print(_not_checked_view(one))
+    if left_out or any(not one.finished or one.unexplained for one in found.values()):
         raise typer.Exit(1)
+
+
+def _not_checked(settings: WorkerSettings, usable: list[ClientFile]) -> tuple[NotChecked, ...]:
+    names = [client.name for client in usable]
+    with contextlib.closing(open_database(settings)) as db:
+        return reporting.not_checked(db, usable=names, files=client_files(settings.clients_folder))
+
+
+def _without_check(one: NotChecked) -> dict[str, Any]:
+    """As a check that has found nothing out, and why."""
+    nothing = Completeness(finished=False, compared=0, findings=())
+    return {**asdict(nothing), "not_checked": {"why": one.why, "not_done": one.not_done}}
+
+
+def _not_checked_view(one: NotChecked) -> RenderableType:
+    why = {
+        WhyUnchecked.FILE_UNUSABLE: ("its file cannot be used", "`factoring-worker settings` says what to mend"),
+        WhyUnchecked.FILE_GONE: ("its file is gone", "put it back, or `withdraw` what is handled by hand"),
+    }
+    what, remedy = why[one.why]
+    left = f"{one.not_done} invoice{'' if one.not_done == 1 else 's'} not done"
+    return Panel(Text(f"not checked: {what}, {left}; {remedy}", "red"), title=one.client, title_align="left")
 
 
 async def _check(
@@ -94,14 +124,12 @@ def report(
     day = on.date() if on is not None else oslo_date(clock.now())
     if day > oslo_date(clock.now()):
         fail("that day has not come yet", 2)
-    chosen = choose(load_all_clients(loaded)[0], client)
-    db = open_database(loaded)
-    try:
+    usable = load_all_clients(loaded)[0]
+    chosen = choose(usable, client) if client is not None else usable
+    with contextlib.closing(open_database(loaded)) as db:
         if not send:
             typer.echo(reporting.as_text(_made(db, loaded, clock, chosen, client, day)), nl=False)
             return
-    finally:
-        db.close()
     to = chosen[0].settings.report_to if client is not None else loaded.report_to
     if not to:
         fail("REPORT_TO names nobody", 2)

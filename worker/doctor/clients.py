@@ -12,8 +12,11 @@ from worker.model.outcomes import OutsideError
 from worker.model.party import organisation_number
 from worker.ports import Checked, CheckedAccessPoint, CheckedConsumerChannel, Erp, VoucherBook
 from worker.store.pauses import Pause
+from worker.support.clock import oslo_date
+from worker.support.wording import counted
 
 _KEYS = "mend POWEROFFICE_CLIENT_KEY, or ask the client to open the factoring integration in Go again"
+_BOOKS = "mend what `erp` says of the key, or ask for the privileges for vouchers and accounts"
 _AWAY = "see whether the ERP is up; mend POWEROFFICE_URL"
 
 
@@ -54,7 +57,8 @@ async def erp(erp: Erp, *, expected: str, privileges: Privileges) -> list[Findin
         told = any(one.verdict is Verdict.FAULT and one.what.startswith("privilege") for one in found)
         denied = "mend the privileges named above" if told else privileges.where
         return [*found, trouble(error, denied=denied, away=_AWAY)]
-    return [*found, ok(f"the key is right; list and customer cards can be read, {len(waiting)} invoices wait")]
+    wait = counted(len(waiting), "invoice")
+    return [*found, ok(f"the key is right; list and customer cards can be read, {wait} waiting")]
 
 
 def _privileges(wanted: Privileges, *, granted: frozenset[str], invalid: frozenset[str]) -> list[Finding]:
@@ -73,16 +77,16 @@ def _privileges(wanted: Privileges, *, granted: frozenset[str], invalid: frozens
 
 
 async def accounts(
-    book: VoucherBook, *, faults: Sequence[str], unknown: str, remedy: str, today: date
+    book: VoucherBook, *, faults: Sequence[str], unknown: OutsideError | None, remedy: str, today: date
 ) -> list[Finding]:
     """`faults`: accounts that cannot be posted on; `unknown`: why the ERP did not say. Tells the lock date."""
+    if unknown is not None:  # the lock date would meet the same
+        return [trouble(unknown, denied=_BOOKS, away=_AWAY)]
     found = [fault(one, remedy) for one in faults]
-    if unknown:
-        found.append(fault(unknown, "ask for the privileges for vouchers and accounts, then ask again"))
     try:
         locked = await book.lock_date()
     except OutsideError as error:
-        return [*found, trouble(error, denied=_KEYS, away=_AWAY)]
+        return [*found, trouble(error, denied=_BOOKS, away=_AWAY)]
     if locked is not None and locked >= today:
         found.append(
             fault(f"the books are locked until {locked:%d.%m.%Y}", "the client opens the period in Go: vouchers wait")
@@ -182,10 +186,17 @@ def _told(seen: Checked) -> Finding:
     return ok(f"{seen.words}; it cannot be asked {seen.unproven}" if seen.unproven else seen.words)
 
 
+def report(to: Sequence[str]) -> list[Finding]:
+    """`to`: who gets the client's daily report. What the client must mend stands nowhere else."""
+    if not to:
+        what = "REPORT_TO is blank: nobody at the client hears what it must mend"
+        return [warning(what, "write into it who at the client is to get the daily report")]
+    return [ok(f"the daily report goes to {counted(len(to), 'address', 'addresses')}")]
+
+
 def pause(paused: Pause | None) -> list[Finding]:
     """Somebody has to remember it."""
     if paused is None:
         return [ok("not paused")]
-    since = f"{paused.paused_at:%Y-%m-%d}"
-    what = f"paused since {since} by {paused.paused_by}: {paused.note}"
-    return [warning(what, f"factoring-worker client resume {paused.client}")]
+    what = f"paused since {oslo_date(paused.paused_at):%d.%m.%Y} by {paused.paused_by}: {paused.note}"
+    return [warning(what, f"`factoring-worker client resume {paused.client}` when it is to go on")]

@@ -15,29 +15,36 @@ from worker.store.one_host import OneHost
 from worker.store.proof_of_writing import prove_writable
 from worker.support.clock import oslo
 from worker.support.files import why_not_writable
+from worker.support.wording import counted
 
+_NEW_CLIENT = "`factoring-worker client new NAME` makes it"
 SKEW = timedelta(seconds=60)  # a token's life, a slot's time and a lease are told in minutes
 
 
 def settings_files(
-    *, good: Sequence[str], bad: Mapping[str, Sequence[str]], secret_files: Sequence[Path]
+    worker: Path, folder: Path, *, good: Sequence[str], bad: Mapping[str, Sequence[str]]
 ) -> list[Finding]:
-    """The clients' files by name, and who may read what holds keys."""
+    """The clients' files in `folder`, by name, and who may read what holds keys."""
     found = [
-        fault(f"{file}: {what}", "mend the file: docs/settings.md explains every key")
-        for file, faults in bad.items()
-        for what in faults
-    ]
-    found += [
         warning(f"{path.name} may be read by everybody on this machine", f"chmod o= {path}")
-        for path in secret_files
+        for path in (worker, *sorted(folder.glob("*.env")))
         if path.is_file() and path.stat().st_mode & 0o007
     ]
+    if not folder.is_dir():
+        return [fault(f"the clients folder {folder} does not exist", _NEW_CLIENT), *found]
+    found = [
+        *(
+            fault(f"{file}: {what}", "mend the file: docs/settings.md explains every key")
+            for file, faults in bad.items()
+            for what in faults
+        ),
+        *found,
+    ]
     if not good and not bad:
-        found.append(fault("there is no client", "factoring-worker client new NAME"))
+        found.append(fault("there is no client", _NEW_CLIENT))
     elif not good:
         found.append(fault("no client can be used", "mend the files named here"))
-    return found or [ok(f"worker.env and {len(good)} client{'s' if len(good) > 1 else ''}")]
+    return found or [ok(f"worker.env and {counted(len(good), 'client')}")]
 
 
 def clock(date_header: str, *, now: datetime, who: str) -> list[Finding]:
@@ -70,7 +77,7 @@ def database(db: Database, *, now: datetime) -> list[Finding]:
         require_head(db)
         prove_writable(db, now=now)
     except SchemaError as error:
-        return [fault(str(error), "migrate, or mend DATABASE_URL, the server or the file's owner: the words say which")]
+        return [fault(error.what, error.remedy)]
     return [ok("at this program's revision, and can be written to")]
 
 
@@ -98,7 +105,7 @@ def folders(named: Mapping[str, Path]) -> list[Finding]:
         why = why_not_writable(folder)
         if why:
             found.append(fault(f"{key} {why}", "make the folder, or make it the worker's user's"))
-    return found or [ok(f"{len(named)} folders can be written to")]
+    return found or [ok(f"{counted(len(named), 'folder')} can be written to")]
 
 
 def rules(faults: Sequence[str], *, described: str) -> list[Finding]:

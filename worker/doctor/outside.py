@@ -16,6 +16,7 @@ from worker.model.outcomes import OutsideError
 from worker.ports import BankFiles, CheckedMailServer, CheckedPrintHouse, Mailbox, ReachLookup
 from worker.support.http import HttpClient, HttpResponse, HttpTrouble
 from worker.support.tls import certificate_ends
+from worker.support.wording import counted
 
 RENEW = timedelta(days=14)  # a certificate that renews itself does so with 30 days left
 # Registered for years, and it receives invoices: the State's own accounts office (DFØ).
@@ -58,7 +59,7 @@ async def bounce_mailbox(mailbox: Mailbox) -> list[Finding]:
                 "see that it is a mailbox for bounces alone: everything in it is put away",
             )
         ]
-    return [ok(f"logged in, and the folder is there; {waiting} messages wait")]
+    return [ok(f"logged in, and the folder is there; {counted(waiting, 'message')} waiting")]
 
 
 async def print_house(house: CheckedPrintHouse) -> list[Finding]:
@@ -87,7 +88,7 @@ async def bank_files(files: BankFiles) -> list[Finding]:
                 away="mend INBOX_SFTP_HOST, INBOX_SFTP_PORT and INBOX_SFTP_FOLDER, or ask the bank",
             )
         ]
-    return [ok(f"host key and log-in are right, and the folder can be read: {lying} files lie there")]
+    return [ok(f"host key and log-in are right, and the folder can be read: {counted(lying, 'file')} in it")]
 
 
 async def peppol(lookup: ReachLookup, *, own: str, production: bool) -> list[Finding]:
@@ -178,5 +179,5 @@ async def _certificate(host: str, port: int, *, now: datetime, ends: Ends) -> Fi
         return warning("the certificate could not be looked at", "see what follows")
     left = (end - now).days
     if end - now < RENEW:
-        return warning(f"the certificate runs out in {left} days", "see why it has not renewed itself")
-    return ok(f"the certificate is good for {left} days")
+        return warning(f"the certificate runs out in {counted(left, 'day')}", "see why it has not renewed itself")
+    return ok(f"the certificate is good for {counted(left, 'day')}")

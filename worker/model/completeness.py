@@ -168,6 +168,23 @@ class Finding:
     detail: str = ""
 
 
+class WhyUnchecked(StrEnum):
+    """Why a client's invoices are held against nothing."""
+
+    FILE_UNUSABLE = "file_unusable"
+    FILE_GONE = "file_gone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotChecked:
+    """A client that cannot be checked: its ERP is reached with what stands in its file. `not_done`: how many of its
+    invoices are neither told to the ERP nor withdrawn."""
+
+    client: str
+    why: WhyUnchecked
+    not_done: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completeness:
     """What a check came to. `finished` False: ERP or ledger could not be read to the end, so nothing may be concluded

@@ -1,6 +1,6 @@
 """Reporting: is every invoice accounted for, and the day told to client and factor."""
 
-from worker.reporting.completeness import WINDOW, check, tell
+from worker.reporting.completeness import WINDOW, check, not_checked, tell
 from worker.reporting.completeness import run as run_completeness
 from worker.reporting.for_client import ClientNames
 from worker.reporting.mailing import (
@@ -27,6 +27,7 @@ __all__ = [
     "client_report_of",
     "factor_report_of",
     "give_up",
+    "not_checked",
     "period",
     "run_completeness",
     "run_factor",

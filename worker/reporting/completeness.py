@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from worker.model.completeness import LACKS, Completeness, Finding, Lack
+from worker.model.completeness import LACKS, Completeness, Finding, Lack, NotChecked, WhyUnchecked
 from worker.model.outcomes import OutsideError
 from worker.ports import Erp, ErpInvoice, FactorLedger, LyingClaim
 from worker.reporting.gaps import missing_numbers
@@ -70,6 +71,16 @@ async def run(*, clock: Clock, client: str, db: Database, erp: Erp, ledger: Fact
     summary.count("complete", found.compared)
     summary.count("unexplained", len(found.unexplained))
     return summary
+
+
+def not_checked(db: Database, *, usable: Iterable[str], files: Iterable[str]) -> tuple[NotChecked, ...]:
+    """The clients no check can be made of, by name: those whose file is among `files` and not `usable`, and those whose
+    file is gone while they have invoices that are not done."""
+    left, in_work = completeness.not_done(db), set(usable)
+    unusable = set(files) - in_work
+    gone = left.keys() - unusable - in_work
+    why = dict.fromkeys(unusable, WhyUnchecked.FILE_UNUSABLE) | dict.fromkeys(gone, WhyUnchecked.FILE_GONE)
+    return tuple(NotChecked(client=name, why=why[name], not_done=left.get(name, 0)) for name in sorted(why))
 
 
 def tell(found: Completeness) -> None:

@@ -14,6 +14,7 @@ from worker.reporting.report import Report, Section
 from worker.reporting.rows import rows_of
 from worker.store.report_days import ReportDay, Stopped
 
+_UNTOLD = frozenset({ParkedReason.POSTBACK_REFUSED, ParkedReason.POSTBACK_EXHAUSTED})
 MOST = 40  # lines of a section in the mail; the CSV has them all
 
 
@@ -81,7 +82,10 @@ def _sections(
         yield _channels(day)
     if day.told or day.statuses or day.untold:
         table = [("Levert, med PDF og KID", len(day.told), words.amounts(one.total for one, _ in day.told))]
-        table += [("Ny status senere", day.statuses, ""), ("Levert, men ikke meldt ennå", day.untold, "")]
+        table += [
+            ("Senere statuser (åpnet, betalt, sendt som brev)", day.statuses, ""),
+            ("Levert, men ikke meldt ennå", day.untold, ""),
+        ]
         shown = tuple((what, str(count), amount) for what, count, amount in table if count)
         yield Section(title="Meldt til regnskapssystemet", head=("", "Antall", "Beløp"), table=shown)
     yield from _returns(day)
@@ -187,9 +191,8 @@ def completeness_section(check: Completeness | None) -> Section:
         f"{words.plural(check.compared, 'faktura', 'fakturaer')} stemmer i regnskapssystemet, blant de registrerte "
         "fordringene og i det som er levert."
     )
-    known = [one for one in check.explained if one.lack is not Lack.MISSING_NUMBER]
-    if known:
-        alike += f" {len(known)} er ikke fremme ennå, og vi vet hvorfor."
+    for count, what in _where_the_rest_is(check):
+        alike += f" {count} er {what}." if count else ""
     lines = [
         f"{f'Faktura {one.number}: ' if one.number else ''}{LACKS[one.lack].norwegian}" for one in check.unexplained
     ]
@@ -200,6 +203,17 @@ def completeness_section(check: Completeness | None) -> Section:
         unknown = words.plural(len(check.unexplained), "faktura", "fakturaer")
         alike += f" {unknown} kan vi ikke gjøre rede for ennå:"
     return Section(title=title, words=alike, lines=shortened(lines))
+
+
+def _where_the_rest_is(check: Completeness) -> Iterator[tuple[int, str]]:
+    """How many of those that are explained are where. An invoice counts once, however much is said of it."""
+    known = {one.invoice or one.erp_id: one for one in check.explained if one.lack is not Lack.MISSING_NUMBER}
+    withdrawn = sum(one.lack is Lack.WITHDRAWN for one in known.values())
+    told_of = {one.invoice for one in check.explained if one.lack is Lack.NOT_POSTED_BACK or one.reason in _UNTOLD}
+    untold = sum(key in told_of for key in known)
+    yield len(known) - untold - withdrawn, "ikke fremme ennå, og vi vet hvorfor"
+    yield untold, "levert, men ikke meldt til regnskapssystemet"
+    yield withdrawn, "tatt ut og behandles for hånd"
 
 
 def shortened(lines: list[str]) -> tuple[str, ...]:

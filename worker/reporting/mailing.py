@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -10,11 +11,12 @@ from pathlib import Path
 
 from worker.model.outcomes import OutsideError, TryLater
 from worker.ports import MailAttachment, MailServer, OutboundMail
+from worker.reporting.completeness import not_checked
 from worker.reporting.for_client import ClientNames, client_report
-from worker.reporting.for_factor import ClientDay, Unclaimed, factor_report
+from worker.reporting.for_factor import ClientDay, Elsewhere, factor_report
 from worker.reporting.rendering import as_html, as_rows, as_text
 from worker.reporting.report import Report
-from worker.store import completeness, pauses, report_days, reports
+from worker.store import completeness, pauses, print_receipts, report_days, reports, vouchers
 from worker.store.database import Database
 from worker.store.reports import FACTOR, ReportRow
 from worker.support.clock import Clock, oslo, oslo_date
@@ -37,13 +39,13 @@ class ReportConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactorReportConfig:
-    """The factor's own report: of these clients, in this order."""
+    """The factor's own report: of these clients, in this order. `files`: of whatever clients there is a file."""
 
     to: tuple[str, ...]
     factor_name: str
     message_id_domain: str
     clients: tuple[str, ...]
-    broken_files: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
 
 def period(db: Database, *, client: str, day: date, now: datetime) -> tuple[datetime, datetime]:
@@ -119,8 +121,15 @@ def factor_report_of(
         check = completeness.of_day(db, client=client, day=day)
         clients.append(ClientDay(day=happened, check=check, paused=client in paused))
     items, messages = report_days.waiting_for_nobody(db)
-    unclaimed = Unclaimed(items=items, bounces=messages, broken_files=config.broken_files)
-    return factor_report(clients, unclaimed, factor_name=config.factor_name, on=day)
+    elsewhere = Elsewhere(
+        items=items,
+        bounces=messages,
+        receipts=len(print_receipts.waiting(db)),
+        refused_vouchers=Counter(row.client for row in vouchers.refused(db)),
+        held_vouchers=vouchers.held(db),
+        not_checked=not_checked(db, usable=config.clients, files=config.files),
+    )
+    return factor_report(clients, elsewhere, factor_name=config.factor_name, on=day, since=since, until=until)
 
 
 def give_up(db: Database, *, through: date) -> None:

@@ -30,6 +30,13 @@ def rows_of(day: ReportDay, check: Completeness | None, *, on: date) -> tuple[Ro
     return tuple(made.rows)
 
 
+def not_checked_row(client: str, *, on: date, note: str) -> Row:
+    """Of a client that has no day, for its file cannot be read."""
+    made = _Rows(on, client)
+    made.plain("Ikke kontrollert", note=note)
+    return made.rows[0]
+
+
 def _what_happened(made: _Rows, day: ReportDay) -> None:
     for told, at in day.taken:
         made.add("Mottatt", told, when=words.moment(at))

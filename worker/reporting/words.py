@@ -92,6 +92,11 @@ def amounts(totals: Iterable[Money | None]) -> str:
     return " + ".join(parts)
 
 
+def to_do(code: str, meaning: str, remedy: str) -> str:
+    """What a word of a closed list means, and what the factor's people do about it."""
+    return f"{code}: {meaning.rstrip('.')}. Å\u00a0gjøre: {remedy}."
+
+
 def to_mend(stopped: Stopped) -> str:
     """What the client is asked to do about a parked invoice."""
     told = stopped.about

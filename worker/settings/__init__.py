@@ -8,6 +8,7 @@ container can set `DATABASE_URL`; a client's keys come from its own file alone, 
 from worker.settings.client import ClientSettings
 from worker.settings.files import (
     ClientFile,
+    client_files,
     is_client_name,
     load_client,
     load_clients,
@@ -23,6 +24,7 @@ __all__ = [
     "ClientSettings",
     "SettingsError",
     "WorkerSettings",
+    "client_files",
     "iban_of",
     "is_client_name",
     "load_client",

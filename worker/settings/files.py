@@ -51,6 +51,11 @@ def load_client(path: Path) -> ClientFile:
     return ClientFile(path.stem, build(ClientSettings, path.name, read(path)))
 
 
+def client_files(folder: Path | None) -> list[str]:
+    """The names of the clients that have a file, whether or not it can be used."""
+    return sorted(path.stem for path in folder.glob("*.env")) if folder is not None else []
+
+
 def load_clients(folder: Path) -> tuple[list[ClientFile], list[SettingsError]]:
     """Every `*.env` of the folder, by name. A broken file is told with all its faults and the others are used.
 
@@ -59,7 +64,11 @@ def load_clients(folder: Path) -> tuple[list[ClientFile], list[SettingsError]]:
     good: list[ClientFile] = []
     bad: list[SettingsError] = []
     if not folder.is_dir():
-        return [], [SettingsError(folder.name, ["the clients folder does not exist"])]
+        return [], [
+            SettingsError(
+                folder.name, ["the clients folder does not exist: `factoring-worker client new NAME` makes it"]
+            )
+        ]
     for path in sorted(folder.glob("*.env")):
         try:
             good.append(load_client(path))

@@ -34,11 +34,15 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class AccountCheck:
-    """`findings` in the order of the roles; `message`: why the ERP did not say."""
+    """`findings` in the order of the roles; `trouble`: why the ERP did not say."""
 
     state: AccountsState
     findings: tuple[Finding, ...] = ()
-    message: str = ""
+    trouble: OutsideError | None = None
+
+    @property
+    def message(self) -> str:
+        return self.trouble.message if self.trouble is not None else ""
 
 
 REMEDY = "create or open it in the ERP, or name another in the client's file; vouchers wait until then"
@@ -50,7 +54,7 @@ async def check_accounts(*, accounts: Mapping[Role, VoucherAccount], book: Vouch
     try:
         found = await book.accounts(wanted=list(dict.fromkeys(account for _, account in named)))
     except OutsideError as error:
-        return AccountCheck(AccountsState.UNKNOWN, message=error.message)
+        return AccountCheck(AccountsState.UNKNOWN, trouble=error)
     findings = tuple(
         Finding(role, account, "is closed" if account in found else "does not exist")
         for role, account in named

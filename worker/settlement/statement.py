@@ -53,14 +53,15 @@ _KINDS: dict[EventKind, tuple[Section, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class StatementLine:
-    """`effect`: on the balance, in øre of NOK. `when`: Norwegian date, and time of day where there is one."""
+    """`effect`: on the balance, in øre of NOK. `when`: Norwegian date, and time of day where there is one. `amount`
+    None: there is none, or the document it stands in has not been read."""
 
     section: Section
     what: str
     reference: str
     debtor: str
     when: str
-    amount: Money
+    amount: Money | None
     effect: int
     detail: str = ""
 
@@ -94,6 +95,8 @@ class Statement:
         """(section, what, amount, effect) for each kind of line and currency, in the order of the lines: they foot."""
         found: dict[tuple[Section, str, str], tuple[int, int]] = {}
         for line in self.lines:
+            if line.amount is None:  # what has no amount moves no balance
+                continue
             key = (line.section, line.what, line.amount.currency)
             minor, effect = found.get(key, (0, 0))
             found[key] = (minor + line.amount.minor, effect + line.effect)
@@ -144,21 +147,21 @@ def lines_of(day: Day, channels: Mapping[str, str], *, factor_account: str) -> t
 def _taken(row: InvoiceRow) -> StatementLine:
     what = "Kreditnota" if row.kind == "credit_note" else "Faktura"
     due = f"{row.due_date:%d.%m.%Y}" if row.due_date else ""
-    return StatementLine(Section.TAKEN, what, row.number, row.debtor_code, due, _signed(row), 0)
+    unread = "" if row.total is not None else "Beløpet er ikke lest ennå"
+    return StatementLine(Section.TAKEN, what, row.number, row.debtor_code, due, _signed(row), 0, unread)
 
 
-def _signed(row: InvoiceRow) -> Money:
-    total = row.total or Money(0)
-    return -total if row.kind == "credit_note" else total
+def _signed(row: InvoiceRow) -> Money | None:
+    return -row.total if row.total is not None and row.kind == "credit_note" else row.total
 
 
 def _event(item: ItemRow, invoice: InvoiceRow | None) -> StatementLine:
     kind = EventKind(item.kind)
     section, what = _KINDS[kind]
-    amount = item.amount or Money(0)
-    effect = effect_of(kind, amount.minor)
+    amount = item.amount
+    effect = effect_of(kind, amount.minor) if amount is not None else 0
     # Where the event moves the balance, its amount has the balance's sign.
-    shown = Money(effect, amount.currency) if effect else amount
+    shown = Money(effect, amount.currency) if effect and amount is not None else amount
     return StatementLine(section, what, invoice.number if invoice is not None else "",
                          invoice.debtor_code if invoice is not None else "", _day(item.event_date), shown, effect,
                          _own_text(item))  # fmt: skip
@@ -171,15 +174,16 @@ def _own_text(item: ItemRow) -> str:
 
 def _taken_back(item: ItemRow, invoice: InvoiceRow | None) -> StatementLine:
     line = _event(item, invoice)
+    amount = -line.amount if line.amount is not None else None
     return StatementLine(line.section, f"Korrigert: {line.what.lower()}", line.reference, line.debtor, line.when,
-                         -line.amount, -line.effect, "Bilaget er reversert")  # fmt: skip
+                         amount, -line.effect, "Bilaget er reversert")  # fmt: skip
 
 
 def _direct(item: ItemRow, invoice: InvoiceRow | None, factor_account: str) -> StatementLine:
     told = direct_payment(item, factor_account=factor_account, invoice=invoice)
     code = invoice.debtor_code if invoice is not None else ""
     return StatementLine(Section.DIRECT, "Betalt direkte", told.invoice_number, code, _day(item.event_date),
-                         told.amount or Money(0), 0, told.line)  # fmt: skip
+                         told.amount, 0, told.line)  # fmt: skip
 
 
 def _day(value: date) -> str:

@@ -17,11 +17,11 @@ def as_csv(made: Statement) -> bytes:
     writer = csv.writer(out, delimiter=";", lineterminator="\r\n")
     day = made.day.isoformat()
 
-    def row(what: str, amount: Money, effect: int | None = None, **more: str) -> None:
+    def row(what: str, amount: Money | None, effect: int | None = None, **more: str) -> None:
         cells = [more.get(key, "") for key in ("debtor", "when", "section", "detail")]
         shown = "" if effect is None else _amount(Money(effect))
-        writer.writerow([day, _safe(what), _safe(more.get("reference", "")), _amount(amount), amount.currency, shown,
-                         *map(_safe, cells)])  # fmt: skip
+        told = ("", "") if amount is None else (_amount(amount), amount.currency)
+        writer.writerow([day, _safe(what), _safe(more.get("reference", "")), *told, shown, *map(_safe, cells)])
 
     writer.writerow(_HEAD)
     for line in made.lines:

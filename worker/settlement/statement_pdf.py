@@ -44,8 +44,9 @@ class _Column:
 
 
 def _amount(line: StatementLine) -> str:
-    has_none = line.amount.minor == 0 and line.section is Section.OTHER
-    return "" if has_none else _money(line.amount)
+    if line.amount is None or (line.amount.minor == 0 and line.section is Section.OTHER):
+        return ""
+    return _money(line.amount)
 
 
 def _money(money: Money) -> str:
@@ -112,7 +113,7 @@ def as_pdf(made: Statement) -> bytes:
         sheet.text(RIGHT, FOOTER, f"Side {page} av {pages}", SMALL, align="right", colour=sheet.palette.grey)
 
     return sheet.render(
-        title=f"Dagsoppgjør {made.day:%d.%m.%Y} {lettering.one_line(made.client_name)}",
+        title=f"Avregning {made.day:%d.%m.%Y} {lettering.one_line(made.client_name)}",
         author=lettering.one_line(made.factor_name),
         language="nb-NO",
         foot=foot,
@@ -122,7 +123,7 @@ def as_pdf(made: Statement) -> bytes:
 def _head(sheet: Sheet, made: Statement) -> None:
     accent, grey = sheet.palette.accent, sheet.palette.grey
     sheet.fitted(LEFT, 17, lettering.one_line(made.factor_name), BODY_BOLD, WIDTH, colour=grey)
-    sheet.text(LEFT, 28, "Dagsoppgjør", _TITLE, colour=accent)
+    sheet.text(LEFT, 28, "Avregning", _TITLE, colour=accent)
     sheet.text(RIGHT, 28, in_words(made.day, "nb"), _SUBTITLE, align="right")
     sheet.fitted(LEFT, 35, lettering.one_line(made.client_name), _SUBTITLE, WIDTH)
     at = made.made_at.astimezone(OSLO)
@@ -134,7 +135,7 @@ def _head(sheet: Sheet, made: Statement) -> None:
 
 
 def _head_again(sheet: Sheet, made: Statement) -> None:
-    who = f"Dagsoppgjør {made.day:%d.%m.%Y} · {lettering.one_line(made.client_name)}"
+    who = f"Avregning {made.day:%d.%m.%Y} · {lettering.one_line(made.client_name)}"
     sheet.fitted(LEFT, 17, who, SMALL, WIDTH, colour=sheet.palette.grey)
     sheet.rule(19.5)
     sheet.y = TOP - 1

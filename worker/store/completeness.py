@@ -57,6 +57,14 @@ def held(db: Database, *, client: str, since: datetime) -> list[HeldInvoice]:
         return _rows(tx, (invoices.c.client == client) & wanted)
 
 
+def not_done(db: Database) -> dict[str, int]:
+    """How many invoices of each client are neither told to the ERP nor withdrawn; clients without such are left out."""
+    with db.read() as tx:
+        query = select(invoices.c.client, func.count()).where(invoices.c.state.not_in(_FINAL))
+        rows = tx.execute(query.group_by(invoices.c.client)).all()
+        return {client: count for client, count in rows}  # noqa: C416 - a Row is no pair to the type checker
+
+
 def held_as(db: Database, *, client: str, erp_ids: Iterable[str]) -> list[HeldInvoice]:
     """Those with these ids in the ERP."""
     found: list[HeldInvoice] = []

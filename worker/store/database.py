@@ -25,7 +25,12 @@ _MIGRATING = 4711_1503  # ours among the server's advisory locks; the same in ev
 
 
 class SchemaError(RuntimeError):
-    """The database's schema is not the one this program was made for; the message says what to do."""
+    """The database's schema is not the one this program was made for: `what` is wrong, and the `remedy`."""
+
+    def __init__(self, what: str, remedy: str = "") -> None:
+        super().__init__(f"{what}: {remedy}" if remedy else what)
+        self.what = what
+        self.remedy = remedy
 
 
 class DatabaseUnusable(SchemaError):
@@ -47,15 +52,15 @@ class Database:
                 address = address.set(drivername="postgresql+psycopg")
             self._engine = _engine(address)
         except ArgumentError:
-            self._fault = _ADDRESS  # the value may hold a password
+            self._fault = (_ADDRESS, "mend it")  # the value may hold a password
         except ImportError:
-            self._fault = "PostgreSQL needs its driver: install factoring-worker[postgres]"
+            self._fault = ("PostgreSQL needs its driver", "install factoring-worker[postgres]")
 
     @property
     def engine(self) -> Engine:
         """Raises DatabaseUnusable for an address that is none: whoever starts the program hears of it from here."""
         if self._engine is None:
-            raise DatabaseUnusable(self._fault)
+            raise DatabaseUnusable(*self._fault)
         return self._engine
 
     @contextmanager
@@ -166,7 +171,7 @@ def migrate(database: Database) -> str:
 def head_revision() -> str:
     head = ScriptDirectory.from_config(_alembic_config()).get_current_head()
     if head is None:
-        raise SchemaError("the installation has no migrations: install the program again")
+        raise SchemaError("the installation has no migrations", "install the program again")
     return head
 
 
@@ -185,7 +190,7 @@ def require_head(database: Database) -> None:
         return
     _refuse_newer(current, _alembic_config())
     raise SchemaError(
-        f"the database is at revision {current or 'none'}, the program needs {head}: run `factoring-worker migrate`"
+        f"the database is at revision {current or 'none'}, the program needs {head}", "run `factoring-worker migrate`"
     )
 
 
@@ -199,8 +204,8 @@ def _refuse_newer(current: str | None, config: Config) -> None:
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if current is not None and current not in known:
         raise SchemaError(
-            f"the database is at revision {current}, which this program does not know: it was migrated by a newer"
-            " version. Run that version, or restore the backup taken before the upgrade."
+            f"the database was migrated by a newer version, to revision {current}, which this program does not know",
+            "run that version, or restore the backup taken before the upgrade",
         )
 
 
@@ -214,5 +219,7 @@ def _usable(database: Database) -> Generator[None]:
         first_line = str(why).strip().partition("\n")[0]
         url = database.engine.url.render_as_string(hide_password=True)
         trouble = trouble_of(why if isinstance(why, BaseException) else None)
-        advice = f" ({trouble})" if trouble is not None else ""
-        raise DatabaseUnusable(f"the database {url} cannot be used: {first_line}{advice}") from error
+        what = f"the database {url} cannot be used: {first_line}"
+        if trouble is None:
+            raise DatabaseUnusable(what, "mend DATABASE_URL, or the server or folder it names") from error
+        raise DatabaseUnusable(f"{what} ({trouble.what})", trouble.remedy) from error

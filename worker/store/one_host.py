@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Self
 
 from worker.store.database import DatabaseUnusable
+from worker.support.wording import minute
 
 BEAT = timedelta(minutes=1)
 # A machine silent for this long is believed dead. Longer than a few lost beats, shorter than a slot's lease.
@@ -59,7 +60,8 @@ class OneHost:
         try:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o640)
         except OSError as error:
-            raise DatabaseUnusable(f"{self._path} cannot be written: {error.strerror}") from None
+            what = f"{self._path} cannot be written ({error.strerror})"
+            raise DatabaseUnusable(what, "make folder and file the worker's user's") from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             self._refuse_another(os.pread(descriptor, 4096, 0), now)
@@ -90,8 +92,9 @@ class OneHost:
         except (ValueError, KeyError, TypeError):
             return  # empty (new), or cut short by a crash of this very write
         if identity != self._identity and abs(now - at) < SILENCE:
+            minutes = int(SILENCE.total_seconds() // 60)
             raise OtherHost(
-                f"another machine ({name}) works on this SQLite file: stop its worker, or use PostgreSQL when several"
-                f" machines shall share the work. If it is dead, this one may take over"
-                f" {int(SILENCE.total_seconds() // 60)} minutes after its last sign of life ({at.isoformat()})"
+                f"another machine ({name}) works on this SQLite file",
+                "stop its worker, or use PostgreSQL when several machines shall share the work. If it is dead, this"
+                f" one may take over {minutes} minutes after its last sign of life ({minute(at)})",
             )

@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from worker.store.database import Database, DatabaseUnusable
 from worker.store.tables import client_pauses
+from worker.store.trouble import trouble_of
 
 
 class _Undone(Exception):
@@ -25,4 +26,6 @@ def prove_writable(db: Database, *, now: datetime) -> None:
         return
     except DBAPIError as error:
         why = str(error.orig).strip().partition("\n")[0]
-        raise DatabaseUnusable(f"the database does not take a change: {why}") from None
+        known = trouble_of(error.orig)
+        remedy = known.remedy if known is not None else "look at the server, or at the file's folder and disk"
+        raise DatabaseUnusable(f"the database does not take a change: {why}", remedy) from None

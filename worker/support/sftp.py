@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path, PurePosixPath
 
@@ -12,6 +12,10 @@ import asyncssh
 from worker.model.outcomes import AccessDenied, OutsideError, Refused, Unavailable
 from worker.support import metrics
 
+# Kinds of host keys we let a server offer beside the agreed key's own, to say which one it has instead.
+_OTHER_KINDS = (
+    "ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "rsa-sha2-512", "rsa-sha2-256",
+)  # fmt: skip
 NOT_THERE = (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath)
 DROPPED = (asyncssh.SFTPNoConnection, asyncssh.SFTPConnectionLost, asyncssh.DisconnectError, OSError, EOFError)
 
@@ -48,6 +52,7 @@ class SftpDoor:
         self._lock = asyncio.Lock()
         self._connection: asyncssh.SSHClientConnection | None = None
         self._client: asyncssh.SFTPClient | None = None
+        self._offered = ""
 
     @asynccontextmanager
     async def session(self) -> AsyncGenerator[asyncssh.SFTPClient]:
@@ -69,8 +74,11 @@ class SftpDoor:
             sound = isinstance(error, Refused)
             raise
         except asyncssh.HostKeyNotVerifiable as error:
-            message = f"{who}: the host key is not the one that was agreed; nothing was sent or fetched"
-            raise AccessDenied(message) from error
+            agreed = " or ".join(key.get_fingerprint() for key in self._host_keys)
+            raise AccessDenied(
+                f"{who}: the host key is not the one that was agreed; nothing was sent or fetched (offered:"
+                f" {self._offered or 'none'}, agreed: {agreed})"
+            ) from error
         except asyncssh.PermissionDenied as error:
             raise AccessDenied(f"{who}: log-in refused, check user and key") from error
         except asyncssh.SFTPError as error:
@@ -98,10 +106,13 @@ class SftpDoor:
             key = asyncssh.read_private_key(self._key_path)
         except (OSError, asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
             raise AccessDenied(f"{self.who}: our private key cannot be read") from error
+        agreed = [algorithm.decode() for known in self._host_keys for algorithm in known.sig_algorithms]
         async with asyncio.timeout(self.timeout):
             self._connection = await asyncssh.connect(
                 self._host,
                 self._port,
+                client_factory=lambda: _Stranger(self._note_offered),
+                server_host_key_algs=list(dict.fromkeys((*agreed, *_OTHER_KINDS))),
                 username=self._user,
                 client_keys=[key],
                 # Trusted keys, no certificate authorities, none revoked. No known_hosts file of the machine counts.
@@ -115,6 +126,9 @@ class SftpDoor:
             self._client = await self._connection.start_sftp_client()
         return self._client
 
+    def _note_offered(self, fingerprint: str) -> None:
+        self._offered = fingerprint
+
     async def _close(self) -> None:
         client, connection = self._client, self._connection
         self._client = self._connection = None
@@ -127,6 +141,17 @@ class SftpDoor:
                     await connection.wait_closed()
             except TimeoutError:
                 connection.abort()
+
+
+class _Stranger(asyncssh.SSHClient):
+    """Asked about a host key that is not among those agreed: it is told of, and never trusted."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+
+    def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
+        self._tell(key.get_fingerprint())
+        return False
 
 
 def host_keys(text: str) -> Sequence[asyncssh.SSHKey]:

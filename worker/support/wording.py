@@ -39,6 +39,11 @@ def minute(instant: datetime) -> str:
     return f"{instant.astimezone(OSLO):%d.%m.%Y %H:%M}"
 
 
+def counted(count: int, one: str, several: str = "") -> str:
+    """`1 fault`, `3 faults`."""
+    return f"{count} {one if count == 1 else several or f'{one}s'}"
+
+
 def account(number: str) -> str:
     """An 11-digit Norwegian account as banks print it, `1503.20.80119`; anything else as it is."""
     if len(number) != 11 or not number.isdigit():

@@ -16,6 +16,7 @@ from worker.doctor import machine, outside
 from worker.doctor.clients import KidUse, Privileges
 from worker.doctor.findings import Check, Finding, Result, examine, fault
 from worker.model.kid import KidLayout
+from worker.model.party import email_addresses
 from worker.ports import RulesUnavailable, VoucherBook
 from worker.settings import ClientFile, SettingsError, WorkerSettings
 from worker.settlement.accounts import REMEDY, check_accounts
@@ -132,9 +133,9 @@ class _Room:
         bad: dict[str, list[str]] = {}
         for error in self.bad:
             bad.setdefault(error.file, []).extend(error.faults)
-        folder = self.settings.clients_folder or Path()
-        files = [self.path, *sorted(folder.glob("*.env"))]
-        return machine.settings_files(good=[one.name for one in self.clients], bad=bad, secret_files=files)
+        return machine.settings_files(
+            self.path, self.settings.clients_folder or Path(), good=[one.name for one in self.clients], bad=bad
+        )
 
     async def _clock(self) -> list[Finding]:
         """Compared with the ERP's host, which every worker talks to; no key is needed for the date."""
@@ -217,6 +218,7 @@ class _Room:
             Check("kid", name, self._beside(lambda: self._kid(client))),
             Check("notice", name, self._beside(lambda: self._notice(client))),
             Check("access_point", name, lambda: self._access_point(client)),
+            Check("report", name, self._beside(lambda: of_client.report(email_addresses(own.report_to)))),
             Check("pause", name, self._beside(lambda: self._pause(client))),
         ]
         if own.return_data == "on":
@@ -248,7 +250,7 @@ class _Room:
         return await of_client.accounts(
             book,
             faults=[str(finding) for finding in check.findings],
-            unknown=check.message,
+            unknown=check.trouble,
             remedy=REMEDY,
             today=oslo_date(self.clock.now()),
         )

@@ -9,7 +9,7 @@ from worker.adapters.factor_ledger import FolderFactorLedger
 from worker.model.completeness import Completeness
 from worker.model.party import email_addresses
 from worker.ports import Erp
-from worker.settings import ClientFile, WorkerSettings, load_clients
+from worker.settings import ClientFile, WorkerSettings, client_files
 from worker.support.log import bound
 from worker.support.summary import Summary
 from worker.wiring.erp import build_erp
@@ -86,13 +86,12 @@ def report_config(settings: WorkerSettings, client: ClientFile) -> reporting.Rep
 
 
 def factor_report_config(settings: WorkerSettings, clients: list[ClientFile]) -> reporting.FactorReportConfig:
-    """Who gets the factor's report, and of whom it tells; files that cannot be used are named in it."""
+    """Who gets the factor's report, and of whom it tells: `clients` are all that can be used."""
     names = {client.name for client in clients}
-    broken = load_clients(settings.clients_folder)[1] if settings.clients_folder is not None else []
     return reporting.FactorReportConfig(
         to=email_addresses(settings.report_to),
         factor_name=settings.factor_name,
         message_id_domain=settings.smtp_from.rpartition("@")[2],
         clients=tuple(sorted(names)),
-        broken_files=tuple(sorted(error.file for error in broken)),
+        files=tuple(client_files(settings.clients_folder)),
     )

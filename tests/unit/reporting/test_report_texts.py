@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from worker.model.completeness import Completeness, Finding, Lack
+from worker.model.completeness import Completeness, Finding, Lack, NotChecked, WhyUnchecked
 from worker.model.money import Money
 from worker.model.parked import CLIENT_WARNINGS, PARKED, InvoiceWarning, ParkedReason
 from worker.reporting import words
 from worker.reporting.for_client import MOST, ClientNames, client_report
-from worker.reporting.for_factor import ClientDay, Unclaimed, factor_report
+from worker.reporting.for_factor import ClientDay, Elsewhere, factor_report
 from worker.reporting.rendering import as_html, as_rows, as_text
 from worker.store.report_days import Handed, ReportDay, Stopped, Told, Turn, Warned
 
@@ -154,6 +154,25 @@ def test_what_nobody_can_explain_is_told() -> None:
     assert "Kontrollen er ikke gjort ferdig" in text(day(), replace(ALL_WELL, finished=False))
 
 
+def test_what_is_explained_is_counted_by_where_it_is() -> None:
+    def known(invoice: int, lack: Lack, reason: str = "") -> Finding:
+        return Finding(lack=lack, explained=True, owner="factor", invoice=invoice, reason=reason)
+
+    findings = (
+        known(1, Lack.UNDERWAY), known(2, Lack.PARKED, "sent_unknown"), known(3, Lack.PARKED, "postback_refused"),
+        known(4, Lack.ERP_SAYS_DELIVERED), known(4, Lack.NOT_POSTED_BACK), known(5, Lack.WITHDRAWN),
+    )  # fmt: skip
+    told = " ".join(text(day(untold=2, before=5, after=5), replace(ALL_WELL, findings=findings)).split())
+    for words_ in (
+        "2 er ikke fremme ennå, og vi vet hvorfor. 2 er levert, men ikke meldt til regnskapssystemet.",
+        "1 er tatt ut og behandles for hånd.",
+    ):
+        assert words_ in told, told
+    told = text(day(statuses=3))
+    assert "Senere statuser (åpnet, betalt, sendt som brev)       3" in told, told
+    assert "ikke fremme" not in told
+
+
 def test_money_and_missed_slots() -> None:
     told = text(day(waiting=3, direct=1, missed=[("intake", AT), ("intake", AT.replace(hour=9)), ("report", AT)]),
                 statement=True)  # fmt: skip
@@ -188,27 +207,70 @@ def test_no_cell_is_a_formula() -> None:
 
 def test_the_factors_table_foots_over_all_clients() -> None:
     one = day(client="boker", before=2, taken=[(INVOICE, AT)], after=3, parked=[parked("sent_unknown")])
-    other = day(client="vik", before=5, after=5, waiting=2)
+    other = day(client="vik", before=5, after=5, waiting=1)
     clients = [ClientDay(day=one, check=ALL_WELL), ClientDay(day=other, check=None, paused=True)]
-    unclaimed = Unclaimed(items=1, bounces=2, broken_files=("sol.env",))
-    made = factor_report(clients, unclaimed, factor_name="Eksempel Factoring AS", on=ON)
-    told = as_text(made)
+    left_out = (NotChecked(client="sol", why=WhyUnchecked.FILE_UNUSABLE, not_done=1),
+                NotChecked(client="ås", why=WhyUnchecked.FILE_GONE, not_done=4))  # fmt: skip
+    elsewhere = Elsewhere(
+        items=1, bounces=2, receipts=1, refused_vouchers={"vik": 1}, not_checked=left_out,
+        held_vouchers=[("vik", "general account 6975 is closed", 2)],
+    )  # fmt: skip
+    made = factor_report(clients, elsewhere, factor_name="Eksempel Factoring AS", on=ON, since=AT, until=AT)
+    told = as_text(made).replace("\u00a0", " ")
     for line in (
         "boker         2    1   0         0   3        1",
         "vik           5    0   0         0   5        0",
         "Sum           7    1   0         0   8        1",
-        "boker: faktura 5001 (id 1), sent_unknown, siden 25.11.2026.",
+        "sent_unknown: it may have been sent, and the other side cannot tell.\nÅ gjøre: find out by hand; `retry",
+        "- boker: faktura 5001 (id 1), siden 25.11.2026.",
         "vik er satt på pause.",
-        "Uten klient: 1 betalinger eller hendelser venter.",
-        "Returpost på e-post som ingen kan plassere: 2.",
-        "sol.env kan ikke brukes",
+        "vik: 1 betaling eller hendelse venter (`settlement list`).",
+        "Uten klient: 1 betaling eller hendelse venter (`settlement list`).",
+        "vik: 1 bilag er avvist av regnskapssystemet (`settlement list`).",
+        "vik: 2 bilag holdes igjen: general account 6975 is closed",
+        "2 e-poster i retur som ingen kan plassere (`bounces list`).",
+        "1 kvittering fra trykkeriet som ingen kan plassere (`receipts list`).",
+        "sol: ikke kontrollert. Filen kan ikke brukes, og 1 faktura er ikke ferdig.",
+        "ås: ikke kontrollert. Filen er borte, og 4 fakturaer er ikke ferdige.",
     ):
         assert line in told, told
     assert "kontrollen er ikke gjort ferdig" not in told, "a paused client is not checked"
-    assert "1 venter på oss, 0 uten forklaring" in made.subject
+    assert made.subject.endswith("1 venter på oss, 0 uten forklaring, 2 klienter ikke kontrollert")
+    assert [row[1:3] for row in made.rows][-2:] == [("sol", "Ikke kontrollert"), ("ås", "Ikke kontrollert")]
 
 
 def test_an_empty_day_of_all_clients_is_one_line() -> None:
-    made = factor_report([ClientDay(day=day(), check=ALL_WELL)], Unclaimed(), factor_name="F", on=ON)
+    made = factor_report([ClientDay(day=day(), check=ALL_WELL)], Elsewhere(), factor_name="F", on=ON, since=AT,
+                         until=AT)  # fmt: skip
     assert "ingen fakturaer" in made.subject
     assert len(made.sections) == 1
+
+
+def of_all(*clients: ClientDay) -> str:
+    made = factor_report(clients, Elsewhere(), factor_name="F", on=ON, since=AT, until=AT)
+    return as_text(made).replace("\u00a0", " ")
+
+
+def test_what_the_factor_does_stands_once_above_all_it_is_to_be_done_to() -> None:
+    lacking = [Finding(lack=Lack.NOT_FETCHED, explained=False, owner="factor", number=number, since=AT)
+               for number in ("5008", "5009")]  # fmt: skip
+    one = day(client="boker", parked=[parked("held"), parked("kid_taken", told=replace(INVOICE, id=2, number="5002"))])
+    other = day(client="vik", parked=[parked("held", told=replace(INVOICE, id=3, number="5003"))])
+    told = of_all(ClientDay(day=one, check=replace(ALL_WELL, findings=tuple(lacking))),
+                  ClientDay(day=other, check=ALL_WELL))  # fmt: skip
+    flat = " ".join(told.split())
+    held = "held: a person stopped it (`hold`); who and why stand in the detail. Å gjøre: `release` when it may go on. "
+    assert f"{held}- boker: faktura 5001 (id 1), siden 25.11.2026. - vik: faktura 5003" in flat
+    assert flat.index("kid_taken: another invoice") < flat.index("held: a person"), "as in the closed list"
+    assert (
+        "not_fetched: Ligger klar i regnskapssystemet, men er ikke hentet. Å gjøre: look for `erp.list_failed`" in flat
+    )
+    assert "- boker: faktura 5008, siden 25.11.2026. - boker: faktura 5009, siden 25.11.2026." in flat
+    assert told.count("VENTER PÅ OSS") == told.count("UTEN FORKLARING") == 1
+
+
+def test_the_duty_is_named_only_where_there_is_a_case() -> None:
+    turned = day(turns=[Turn(about=INVOICE, before="ehf", channel="letter", why="refused", at=AT)])
+    warned = day(warned=[Warned(about=INVOICE, code="ehf_duty", detail="")], before=1, after=1)
+    assert ["EHF-PLIKT" in of_all(ClientDay(day=one, check=ALL_WELL)) for one in (turned, warned)] == [False, True]
+    assert ["NY VEI" in of_all(ClientDay(day=one, check=ALL_WELL)) for one in (turned, warned)] == [True, False]

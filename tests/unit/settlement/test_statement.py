@@ -91,7 +91,7 @@ def test_on_paper_it_has_the_balance_first_a_head_and_numbered_pages() -> None:
                      opening=100000, books=books)  # fmt: skip
     first, *others = found = pages(made)
     assert len(found) == 2
-    assert "Dagsoppgjør" in first
+    assert "Avregning" in first
     assert "25. november 2026" in first
     assert "Nordlys Bakeri & Ærlig Øl AS" in first
     assert "Hendelser til og med 25.11.2026 kl. 15.31" in first
@@ -102,7 +102,7 @@ def test_on_paper_it_has_the_balance_first_a_head_and_numbered_pages() -> None:
         assert f"Side {place} av 2" in page
         assert "Eksempel Factoring AS · Org.nr. 986 252 932" in page
         assert "Faktura" in page, "the columns have their titles on every page"
-    assert all("Dagsoppgjør 25.11.2026 · Nordlys Bakeri & Ærlig Øl AS" in page for page in others)
+    assert all("Avregning 25.11.2026 · Nordlys Bakeri & Ærlig Øl AS" in page for page in others)
     assert as_pdf(made) == as_pdf(made)
 
 
@@ -114,6 +114,18 @@ def test_an_empty_day_and_an_erp_that_is_silent_are_said() -> None:
     assert "Regnskapet svarte ikke" in page
     assert "Hele dagen." in page
     assert "Saldo i regnskapet" not in [row[1] for row in rows(statement(books=BookBalance("1510", None)))]
+
+
+def test_what_has_not_been_read_has_no_amount() -> None:
+    unread = StatementLine(Section.TAKEN, "Faktura", "5002", "10001", "", None, 0, "Beløpet er ikke lest ennå")
+    read = StatementLine(Section.TAKEN, "Faktura", "5001", "10001", "09.12.2026", Money(125000), 0)
+    made = statement(read, unread)
+    cells = {row[2]: (row[3], row[4], row[9]) for row in rows(made) if row[1] == "Faktura"}
+    assert cells == {"5001": ("1250,00", "NOK", ""), "5002": ("", "", "Beløpet er ikke lest ennå")}
+    assert [row[3] for row in rows(made) if row[1] == "Sum Faktura"] == ["1250,00"]
+    [page] = pages(made)
+    assert page.split("Mottatte fakturaer")[1].replace("\u00a0", " ").count("0,00") == 2, "one amount and its sum"
+    assert "Mottatte fakturaer" in pages(statement(unread))[0]
 
 
 def test_a_long_part_is_told_by_its_sums_on_paper_and_line_by_line_for_a_spreadsheet() -> None:

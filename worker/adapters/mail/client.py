@@ -112,6 +112,8 @@ class SmtpServer:
         except aiosmtplib.SMTPResponseException as error:
             client.close()
             answer = str(Reply(error.code, error.message))
+            if error.code < 0:  # what came was no reply of SMTP at all
+                raise Unavailable("mail server: no SMTP server answers there", answer=answer) from None
             raise Unavailable(f"mail server: not ready ({error.code})", answer=answer) from None
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             client.close()
