@@ -372,7 +372,7 @@ def sandbox(
     folder: Annotated[Path, typer.Option("--folder", help="Where its state and what it receives are kept.")] = Path(
         "var/sandbox"
     ),
-    port: Annotated[int, typer.Option("--port", help="First of six ports in a row; 0 takes free ones.")] = 0,
+    port: Annotated[int, typer.Option("--port", help="First of the ports it takes in a row; 0 takes free ones.")] = 0,
 ) -> None:
     """Serve the outside world on this machine: ERP, Peppol look-up, access point, mail server, print house."""
     from worker.demo import serve_sandbox  # noqa: PLC0415 - only the demo may know the sandbox

@@ -223,9 +223,9 @@ def test_set_up_mistakes_are_noticed_at_once() -> None:
 
 
 async def test_serving_tells_where_everything_is_and_saves_at_the_end(tmp_path: Path) -> None:
-    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    ready: asyncio.Future[Sandbox] = asyncio.get_running_loop().create_future()
     serving = asyncio.create_task(serve(a_world(), tmp_path / "out", None, ready.set_result))
-    told = await asyncio.wait_for(ready, 5)
+    told = (await asyncio.wait_for(ready, 5)).addresses()
     lines = dict(line.split("=", 1) for line in told.splitlines() if not line.startswith("#"))
     assert "# 999888777 Nordlys Snekkeri AS: POWEROFFICE_CLIENT_KEY=k1" in told
     async with httpx.AsyncClient() as http:

@@ -59,9 +59,12 @@ def free_port() -> int:
 
 
 def write_settings(out: Path, sandbox: Sandbox, clients: list[ClientEnv], *, portal_port: int) -> Path:
-    """Writes `config/worker.env` and one file a client under `out`; returns the first."""
+    """Writes `config/worker.env` and one file a client under `out`; returns the first. Keys of a `worker.env` that lies
+    there already are kept, so that what was made with them goes on."""
     folder = out / "config" / "clients"
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = out / "config" / "worker.env"
+    before = load_worker(path, environ={}) if path.is_file() else None
     home = out.resolve()
     dns_host, dns_port = sandbox.dns_address
     smtp_host, smtp_port = sandbox.smtp_address
@@ -107,9 +110,8 @@ def write_settings(out: Path, sandbox: Sandbox, clients: list[ClientEnv], *, por
         "SFTP_HOST_KEY": sandbox.sftp_host_key,
         "PORTAL_URL": f"http://127.0.0.1:{portal_port}",
         "PORTAL_PORT": str(portal_port),
-        "PORTAL_KEY": secrets.token_hex(32),
+        "PORTAL_KEY": before.portal_key.get_secret_value() if before else secrets.token_hex(32),
     }
-    path = out / "config" / "worker.env"
     _write(path, values)
     for client in clients:
         own = {

@@ -16,16 +16,16 @@ async def serve(
     world: World,
     folder: Path,
     ports: Mapping[str, int] | None,
-    on_ready: Callable[[str], None],
+    on_ready: Callable[[Sandbox], None],
     *,
     host: str = "127.0.0.1",
 ) -> None:
     """Serve until cancelled, then write the world's state to the folder.
 
-    `on_ready` gets the addresses and keys as lines of an env file once everything listens.
+    `on_ready` gets the sandbox once everything listens.
     """
     async with Sandbox(world, folder=folder, host=host, ports=ports) as sandbox:
-        on_ready(sandbox.addresses())
+        on_ready(sandbox)
         try:
             while True:
                 await asyncio.sleep(SHIFT_SECONDS)
