@@ -20,6 +20,7 @@ from worker.commands.common import (
     DEFAULT,
     Client,
     Commands,
+    Invoice,
     Json,
     Now,
     Settings,
@@ -193,7 +194,7 @@ def _last_runs(db: Database, client: str) -> list[slots.SlotRow]:
 
 @invoice_app.command("show")
 def invoice_show(
-    invoice: Annotated[str, typer.Argument(help="Our id, CLIENT/NUMBER, a number, a KID or the ERP's id.")],
+    invoice: Invoice,
     json: Json = False,
     settings: Settings = DEFAULT,
 ) -> None:
@@ -221,7 +222,7 @@ def parked(client: Client = None, json: Json = False, settings: Settings = DEFAU
 
 @app.command()
 def retry(
-    invoice: Annotated[str, typer.Argument(help="Our id, CLIENT/NUMBER, a number, a KID or the ERP's id.")],
+    invoice: Invoice,
     arrived: Annotated[
         bool | None,
         typer.Option("--arrived/--never-arrived", help="What you found out about a delivery whose outcome is unknown."),
@@ -340,7 +341,7 @@ def proof_sheet_command(
         letter = sample_letter(paper_of(stamping_config(loaded, chosen))).content
     else:
         db = open_database(loaded)
-        row = one_invoice(db, f"{client}/{invoice}" if "/" not in invoice else invoice)
+        row = one_invoice(db, invoice if "/" in invoice or invoice.startswith("id:") else f"{client}/{invoice}")
         db.close()
         try:
             letter = build_documents(loaded).get(sha256=row.pdf_sha256 or "")

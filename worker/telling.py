@@ -44,8 +44,15 @@ def paused_words(pause: Pause) -> str:
     return f"paused since {when(pause.paused_at)} by {pause.paused_by}: {pause.note}"
 
 
+def named(invoice: InvoiceRow) -> str:
+    """`invoice 5015 of nordlys (id 23, debtor 10001, Kari Østby)`: for a person's eyes, never for the log."""
+    kind = invoice.kind.replace("_", " ")
+    debtor = ", ".join(part for part in (invoice.debtor_code, debtor_name(invoice)) if part)
+    return f"{kind} {invoice.number} of {invoice.client} (id {invoice.id}, debtor {debtor})"
+
+
 def title(invoice: InvoiceRow) -> str:
-    return f"{invoice.kind} {invoice.number} · {invoice.client} · id {invoice.id}"
+    return f"{invoice.kind.replace('_', ' ')} {invoice.number} · {invoice.client} · id {invoice.id}"
 
 
 def facts(story: Story) -> list[tuple[str, str]]:

@@ -26,6 +26,25 @@ def command(house: Flow, *words: str) -> Result:
     return house.command(*words)
 
 
+async def test_what_fits_several_invoices_is_refused_with_the_list(house: Flow) -> None:
+    house.invoice(3, person(email=""))
+    house.invoice(5002, person(10002, "Ingeborg Rødseth", ""))
+    house.invoice(5003, person(10003, "Torfinn Hauglie", ""))
+    await house.at(8)
+    numbered, meant = house.id_of(3), house.id_of(5003)
+    assert (numbered, meant) == (1, 3), "the id of one is another's number"
+    guessed = command(house, "withdraw", "3", *NOTE)
+    assert guessed.exit_code == 1
+    for line in ("id:1  invoice 3 of nordlys", "id:3  invoice 5003 of nordlys", "CLIENT/NUMBER"):
+        assert line in guessed.stderr, line
+    assert (house.state(3), house.state(5003)) == ("delivered", "delivered")
+    for reference in ("id:3", "nordlys/5003", "5003"):
+        assert f'"id": {meant},' in command(house, "invoice", "show", reference, "--json").stdout
+    assert command(house, "withdraw", "nordlys/3", *NOTE).exit_code == 0
+    assert (house.state(3), house.state(5003)) == ("withdrawn", "delivered")
+    assert command(house, "withdraw", "id:99", *NOTE).exit_code == 1
+
+
 async def test_held_nothing_goes_and_released_it_goes_on(house: Flow) -> None:
     house.invoice(5001, person(email=""))
     house.turn(8)

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
+from worker import telling
 from worker.settings import ClientFile, WorkerSettings, load_worker
 from worker.store import reading
 from worker.store.database import Database, SchemaError, require_head
@@ -48,6 +49,9 @@ Settings = Annotated[
     Path, typer.Option("--settings", envvar="WORKER_SETTINGS", help="The factor's env file.", show_default=True)
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Invoice = Annotated[
+    str, typer.Argument(help="CLIENT/NUMBER, a number, a KID, the ERP's id or ours; id:17 is our id and nothing else.")
+]
 Client = Annotated[str | None, typer.Option("--client", help="Only this client (the name of its env file).")]
 Now = Annotated[str | None, typer.Option("--now", help="Pretend it is this ISO 8601 time (not in production).")]
 By = Annotated[str, typer.Option("--by", help="Who asks for it; your user name otherwise.")]
@@ -109,14 +113,14 @@ def choose(clients: list[ClientFile], name: str | None) -> list[ClientFile]:
 
 
 def one_invoice(db: Database, reference: str) -> InvoiceRow:
-    """The invoice a person named; ends with code 1 when none or several fit."""
+    """The invoice a person named; ends with code 1 when none or several fit: nobody guesses which one was meant."""
     found = reading.find(db, reference)
     if not found:
         fail(f"no invoice {reference}", 1)
     if len(found) > 1:
         for row in found:
-            typer.echo(f"  id {row.id}: {row.kind} {row.number} of {row.client}", err=True)
-        fail("several invoices fit: name one by its id", 1)
+            typer.echo(f"  id:{row.id}  {telling.named(row)}", err=True)
+        fail(f"several invoices fit {reference}: name one by its id:…, or by CLIENT/NUMBER", 1)
     return found[0]
 
 

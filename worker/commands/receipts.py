@@ -12,6 +12,7 @@ from rich.text import Text
 from worker import tables
 from worker.commands.common import (
     DEFAULT,
+    Invoice,
     Json,
     Settings,
     fail,
@@ -48,7 +49,7 @@ def list_command(json: Json = False, settings: Settings = DEFAULT) -> None:
 @receipts_app.command("match")
 def match_command(
     receipt: Receipt,
-    invoice: Annotated[str, typer.Argument(help="Our id, CLIENT/NUMBER, a number, a KID or the ERP's id.")],
+    invoice: Invoice,
     note: Note = "",
     settings: Settings = DEFAULT,
 ) -> None:

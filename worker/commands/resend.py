@@ -11,6 +11,7 @@ from worker.clients import load_all_clients
 from worker.commands.common import (
     DEFAULT,
     By,
+    Invoice,
     Now,
     Settings,
     choose,
@@ -41,7 +42,7 @@ class ChannelName(StrEnum):
 
 
 def resend(
-    invoice: Annotated[str, typer.Argument(help="Our id, CLIENT/NUMBER, a number, a KID or the ERP's id.")],
+    invoice: Invoice,
     channel: Annotated[ChannelName, typer.Option("--channel", help="Which way it goes now.")],
     reason: Annotated[str, typer.Option("--reason", help="Why, for whoever looks at it later.")],
     address: Annotated[

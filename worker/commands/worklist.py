@@ -14,6 +14,7 @@ import typer
 from worker.commands.common import (
     DEFAULT,
     By,
+    Invoice,
     Now,
     Settings,
     clock_of,
@@ -28,7 +29,6 @@ from worker.store.database import Database
 from worker.support import log
 from worker.support.log import bound, get_logger
 
-Invoice = Annotated[str, typer.Argument(help="Our id, CLIENT/NUMBER, a number, a KID or the ERP's id.")]
 Note = Annotated[str, typer.Option("--note", help="Why, for whoever looks at it later.")]
 
 

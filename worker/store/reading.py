@@ -40,7 +40,9 @@ class Story:
     events: list[EventRow]
 
 
-_OUR_ID = re.compile("[1-9][0-9]{0,17}")  # a KID has leading zeros, or more digits than a row number can
+# Whoever means our id and nothing else says `id:17`. A bare one may be somebody's number as well; a KID has leading
+# zeros, or more digits than a row number can.
+_OUR_ID = re.compile("(id:)?([1-9][0-9]{0,17})")
 _UNDELIVERED = (
     JourneyState.FETCHED, JourneyState.CHECKED, JourneyState.STAMPED, JourneyState.REGISTERED, JourneyState.ROUTED,
     JourneyState.DELIVERING, JourneyState.PARKED,
@@ -93,16 +95,16 @@ def all_invoices(db: Database) -> list[InvoiceRow]:
 
 
 def find(db: Database, reference: str) -> list[InvoiceRow]:
-    """Invoices by our id (`17`), by `client/number`, by number, KID or ERP id. Our own id wins over a number."""
+    """Every invoice it fits: by `client/number`, by number, KID, ERP id or our id (`17`); by our id alone (`id:17`)."""
     client, slash, number = reference.partition("/")  # a client's name has no slash, an invoice number may
     where: Any = (invoices.c.number == reference) | (invoices.c.kid == reference) | (invoices.c.erp_id == reference)
     if slash:
         where |= (invoices.c.client == client) & (invoices.c.number == number)
+    ours = _OUR_ID.fullmatch(reference)
+    if ours is not None:
+        own = invoices.c.id == int(ours[2])
+        where = own if ours[1] else where | own
     with db.read() as tx:
-        if _OUR_ID.fullmatch(reference):
-            row = tx.execute(select(invoices).where(invoices.c.id == int(reference))).mappings().first()
-            if row is not None:
-                return [InvoiceRow.of(row)]
         rows = tx.execute(select(invoices).where(where).order_by(invoices.c.id)).mappings()
         return [InvoiceRow.of(row) for row in rows]
 
