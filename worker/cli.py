@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from worker import __version__, tables
+from worker import __version__, tables, telling
 from worker.clients import load_all_clients, log_broken
 from worker.commands.audit import audit_app
 from worker.commands.backup import backup
@@ -242,7 +242,7 @@ def retry(
         fail(str(error), 1)
     finally:
         db.close()
-    typer.echo(f"invoice {row.id} goes on: {state}")
+    typer.echo(f"{telling.named(row)} goes on as {state}; the next job takes it up")
 
 
 app.command()(backup)

@@ -99,7 +99,7 @@ async def test_a_mail_nobody_knows_about_must_be_settled_in_words(morning: Flow)
 
 async def test_retry_never_arrived_sends_again(morning: Flow) -> None:
     said = command(morning, "retry", "5002", "--never-arrived")
-    assert (said.exit_code, "delivering" in said.stdout) == (0, True)
+    assert (said.exit_code, "(id 2, debtor 10001, Berit Brudd) goes on as delivering" in said.stdout) == (0, True)
     await morning.at(8, 10)
     assert morning.deliveries(5002) == [("email_link", "handed_over")]
     assert len(morning.mails("5002")) == 1

@@ -22,12 +22,13 @@ from worker.commands.common import (
     who_asks,
     worker_settings,
 )
-from worker.model.channel import FACTS, Channel
+from worker.model.channel import Channel
 from worker.routing import resend_address
 from worker.store import deliveries, resending
 from worker.support import log
 from worker.support.clock import oslo_date
 from worker.support.log import bound, get_logger
+from worker.telling import channel_name, named
 from worker.wiring import routing_rules
 
 
@@ -58,7 +59,7 @@ def resend(
 ) -> None:
     """Deliver an invoice once more, on the channel you choose; the next job sends it and the ERP is told."""
     loaded = worker_settings(settings)
-    log.configure(style=loaded.log_format, level=loaded.log_level)
+    log.beside_answers(style=loaded.log_format, level=loaded.log_level)
     clock = clock_of(now, loaded)
     who = who_asks(by)
     why = " ".join(reason.split())
@@ -79,4 +80,4 @@ def resend(
         db.close()
     with bound(client=row.client, invoice=row.id, delivery=made.id):
         get_logger().info("delivery.resend_asked", channel=chosen, by=who)
-    typer.echo(f"invoice {row.id} goes out as {FACTS[chosen].norwegian} with the next job (delivery {made.number})")
+    typer.echo(f"{named(row)} goes out as {channel_name(chosen)} with the next job (delivery {made.number})")
