@@ -27,6 +27,7 @@ from worker.commands.common import (
     choose,
     clock_of,
     fail,
+    known_client,
     one_invoice,
     open_database,
     run_async,
@@ -157,6 +158,7 @@ def status(client: Client = None, json: Json = False, settings: Settings = DEFAU
     """Where all invoices are, per client, and when the jobs last ran."""
     loaded = worker_settings(settings)
     db = open_database(loaded)
+    known_client(db, loaded, client)
     clients, bad = load_all_clients(loaded)
     names = sorted({c.name for c in clients} | set(reading.clients_known(db)))
     names = [name for name in names if client in (None, name)]
@@ -211,8 +213,9 @@ def invoice_show(
 @app.command()
 def parked(client: Client = None, json: Json = False, settings: Settings = DEFAULT) -> None:
     """The worklist: what waits for a person or for better data, why, and what to do."""
-    db = open_database(worker_settings(settings))
-    rows = reading.parked(db, client=client)
+    loaded = worker_settings(settings)
+    db = open_database(loaded)
+    rows = reading.parked(db, client=known_client(db, loaded, client))
     db.close()
     if json:
         typer.echo(tables.as_json(rows))

@@ -51,7 +51,6 @@ async def test_status_says_where_everything_is(morning: Flow) -> None:
     assert client["parked"] == {"missing_postal_address": 1, "sent_unknown": 1}
     assert {run["job"]: run["state"] for run in told["runs"]["nordlys"]} == {"intake": "done", "fallback": "done"}
     assert told["broken_settings"] == []
-    assert answer(morning, "status", "--client", "nobody")["clients"] == []
 
 
 async def test_parked_is_the_worklist(morning: Flow) -> None:
@@ -63,6 +62,28 @@ async def test_parked_is_the_worklist(morning: Flow) -> None:
     assert [(row["number"], row["parked_reason"]) for row in rows] == [
         ("5002", "sent_unknown"), ("5003", "missing_postal_address"),
     ]  # fmt: skip
+
+
+COMMANDS_ABOUT_A_CLIENT = (("status",), ("parked",), ("settlement", "list"), ("audit", "verify"), ("completeness",))
+
+
+async def test_a_client_that_is_not_there_is_told_and_one_whose_file_is_gone_is_not_forgotten(morning: Flow) -> None:
+    for words in COMMANDS_ABOUT_A_CLIENT:
+        wrong = command(morning, *words, "--client", "nobody")
+        assert wrong.exit_code == 2, words
+        assert wrong.stderr.strip() == "no such client; usable clients: nordlys", words
+        assert wrong.stdout == ""
+    (morning.folder / "config" / "clients" / "nordlys.env").unlink()
+    for words in COMMANDS_ABOUT_A_CLIENT[:-1]:
+        assert command(morning, *words, "--client", "nordlys").exit_code == 0, words
+    assert [row["number"] for row in answer(morning, "parked", "--client", "nordlys")] == ["5002", "5003"]
+
+
+async def test_a_client_whose_file_is_broken_is_there(tmp_path: Path) -> None:
+    async with flow(tmp_path, client_plan(), client_plan("fjordvik", KID_LAYOUT="nonsense")) as house:
+        told = answer(house, "status", "--client", "fjordvik")
+        assert told["clients"] == [] and "fjordvik.env" in told["broken_settings"][0]
+        assert answer(house, "parked", "--client", "fjordvik") == []
 
 
 @pytest.mark.parametrize("by", ["id", "client/number", "number", "kid", "erp id"])

@@ -15,8 +15,9 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from worker import telling
+from worker.clients import load_all_clients
 from worker.settings import ClientFile, WorkerSettings, load_worker
-from worker.store import reading
+from worker.store import pauses, reading
 from worker.store.database import Database, SchemaError, require_head
 from worker.store.one_host import OneHost
 from worker.store.rows import InvoiceRow
@@ -105,11 +106,23 @@ def clock_of(now: str | None, settings: WorkerSettings) -> Clock:
 
 def choose(clients: list[ClientFile], name: str | None) -> list[ClientFile]:
     """Every client, or the one named; ends with code 2 when there is none."""
-    chosen = [client for client in clients if name in (None, client.name)]
-    if not chosen:
-        known = ", ".join(client.name for client in clients) or "none"
-        fail(f"no such client; usable clients: {known}", 2)
-    return chosen
+    return [client for client in clients if name in (None, client.name)] or _no_such_client(clients)
+
+
+def known_client(db: Database, settings: WorkerSettings, name: str | None) -> str | None:
+    """The name as given, for a command that only reads; ends with code 2 when neither a file nor the store has it."""
+    if name is None or name in reading.clients_known(db) or name in pauses.paused(db):
+        return name
+    clients, bad = load_all_clients(settings)
+    if name in {client.name for client in clients} or f"{name}.env" in {error.file for error in bad}:
+        return name
+    db.close()
+    return _no_such_client(clients)
+
+
+def _no_such_client(clients: list[ClientFile]) -> NoReturn:
+    known = ", ".join(client.name for client in clients) or "none"
+    fail(f"no such client; usable clients: {known}", 2)
 
 
 def one_invoice(db: Database, reference: str) -> InvoiceRow:

@@ -17,6 +17,7 @@ from worker.commands.common import (
     Json,
     Settings,
     fail,
+    known_client,
     one_invoice,
     open_database,
     the_clock,
@@ -45,8 +46,9 @@ def list_command(client: Client = None, json: Json = False, settings: Settings =
 
     With --client also what belongs to no client yet: it may be that one's.
     """
-    db = open_database(worker_settings(settings))
-    items = settlement.waiting(db, client=client)
+    loaded = worker_settings(settings)
+    db = open_database(loaded)
+    items = settlement.waiting(db, client=known_client(db, loaded, client))
     refused = vouchers.refused(db, client=client)
     held = vouchers.held(db, client=client)
     db.close()
