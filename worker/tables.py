@@ -14,6 +14,7 @@ from rich.text import Text
 
 from worker import telling
 from worker.model.completeness import LACKS, Completeness, Finding, Lack
+from worker.model.journey import JourneyState
 from worker.model.money import Money
 from worker.model.parked import PARKED, ParkedReason
 from worker.store.reach import ReachStatus
@@ -75,12 +76,11 @@ def parked_table(rows: list[InvoiceRow]) -> RenderableType:
     for heading in ("id", "client", "number", "debtor", "since", "reason", "what to do"):
         table.add_column(heading, overflow="fold")
     for row in rows:
-        facts = PARKED[ParkedReason(row.parked_reason or "unexpected")]
-        goes_on = "goes on by itself when mended" if facts.looked_at_again else f"then: retry {row.id}"
+        facts, advice = PARKED[ParkedReason(row.parked_reason or "unexpected")], telling.advice(row)
         table.add_row(
             str(row.id), row.client, row.number, debtor_name(row) or row.debtor_code, when(row.updated_at),
             f"[bold]{row.parked_reason}[/]\n" + _escaped(row.parked_detail or facts.meaning),
-            f"{facts.owner}: {facts.remedy} ({goes_on})",
+            Text(f"for the {advice.owner}\n{advice.remedy}\n{advice.then}"),
         )  # fmt: skip
     return table
 
@@ -130,6 +130,8 @@ def story_view(story: Story) -> RenderableType:
         parts.append(_considered(story))
     if story.deliveries:
         parts.append(_attempts(story))
+    if story.payments:
+        parts.append(_payments(story))
     parts.append(_timeline(story))
     return Group(*parts)
 
@@ -138,7 +140,12 @@ def _facts(story: Story) -> RenderableType:
     head = Table(show_header=False, box=None, pad_edge=False, padding=(0, 2, 0, 0))
     head.add_column(style="bold", no_wrap=True)
     head.add_column(overflow="fold")
-    for name, text in telling.facts(story):
+    state, *others = telling.facts(story)
+    head.add_row(state[0], Text(state[1]))
+    if story.invoice.state == JourneyState.PARKED:
+        advice = telling.advice(story.invoice)
+        head.add_row("what to do", Text(f"for the {advice.owner}: {advice.remedy}\n{advice.then}", style="red"))
+    for name, text in others:
         head.add_row(name, Text(text))
     for code, detail in story.warnings:
         head.add_row("warning", Text(f"{code}: {detail}" if detail else code, style="yellow"))
@@ -158,6 +165,13 @@ def _attempts(story: Story) -> RenderableType:
     for way in telling.ways(story):
         style = "bold" if way.head else "dim" if way.key else ""
         table.add_row(way.label, way.at, Text(way.what, style), Text(way.detail, "dim" if way.key else ""))
+    return table
+
+
+def _payments(story: Story) -> RenderableType:
+    table = _table("Payments and events", "date", "what", "amount", "left to pay", "voucher")
+    for one in telling.paid(story):
+        table.add_row(one.date, Text(one.what), one.amount, one.left, one.voucher)
     return table
 
 

@@ -94,7 +94,7 @@ async def test_an_invoice_is_shown_by_any_name_it_has(morning: Flow, by: str) ->
     }[by]  # fmt: skip
     shown = command(morning, "invoice", "show", name)
     assert shown.exit_code == 0
-    for words in ("Kari Østby", row.kid or "-", "e-post med lenke", "accepted", "stamping_done", "EHF"):
+    for words in ("Kari Østby", row.kid or "-", "e-mail with link", "accepted", "stamping_done", "EHF"):
         assert words in shown.stdout
     story = answer(morning, "invoice", "show", name)
     assert story["invoice"]["id"] == row.id

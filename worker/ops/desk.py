@@ -139,6 +139,7 @@ class Desk:
             "advice": _parked(row, self.clock.now()) if row.state == JourneyState.PARKED else None,
             "considered": telling.considered(story),
             "ways": telling.ways(story),
+            "paid": telling.paid(story),
             "events": [
                 {"at": when(one.at), "event": one.event, "from": one.from_state or "", "to": one.to_state or "",
                  "detail": one.detail or ""}
@@ -183,8 +184,8 @@ def _run(row: SlotRow) -> dict[str, Any]:
 def _parked(row: InvoiceRow, now: datetime) -> dict[str, Any]:
     known = row.parked_reason in set(ParkedReason)
     facts = PARKED[ParkedReason(row.parked_reason) if known else ParkedReason.UNEXPECTED]
+    advice = telling.advice(row)
     days = (now - row.updated_at).days
-    word = "release" if row.parked_reason == ParkedReason.HELD else "retry"
     return {
         "id": row.id,
         "number": row.number,
@@ -194,7 +195,7 @@ def _parked(row: InvoiceRow, now: datetime) -> dict[str, Any]:
         "age": "today" if days < 1 else "1 day" if days == 1 else f"{days} days",
         "reason": row.parked_reason or "",
         "detail": row.parked_detail or facts.meaning,
-        "owner": facts.owner,
-        "remedy": facts.remedy,
-        "goes_on": "goes on by itself when mended" if facts.looked_at_again else f"then: {word} {row.id}",
+        "owner": advice.owner,
+        "remedy": advice.remedy,
+        "goes_on": advice.then,
     }

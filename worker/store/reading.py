@@ -10,8 +10,11 @@ from typing import Any
 from sqlalchemy import func, select
 
 from worker.model.journey import JourneyState
+from worker.store import payments
 from worker.store.database import Database
+from worker.store.payments import Payment
 from worker.store.rows import AttemptRow, DecisionRow, DeliveryRow, EventRow, InvoiceRow, PostbackRow
+from worker.store.settlement import settled_minor
 from worker.store.tables import attempts, decisions, deliveries, events, invoices, postbacks, warnings
 
 
@@ -29,7 +32,8 @@ class ClientStatus:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """Everything known about one invoice."""
+    """Everything known about one invoice. `left_minor`: what is left to pay, as the portal shows it; None for a credit.
+    `credited_by`: the credit notes that name it, number and minor units."""
 
     invoice: InvoiceRow
     warnings: list[tuple[str, str]]
@@ -38,6 +42,9 @@ class Story:
     attempts: list[AttemptRow]
     postbacks: list[PostbackRow]
     events: list[EventRow]
+    payments: list[Payment]
+    left_minor: int | None
+    credited_by: list[tuple[str, int]]
 
 
 # Whoever means our id and nothing else says `id:17`. A bare one may be somebody's number as well; a KID has leading
@@ -131,8 +138,10 @@ def story(db: Database, invoice_id: int) -> Story:
             ((attempts.c.subject == "delivery") & attempts.c.subject_id.in_([d.id for d in sent]))
             | ((attempts.c.subject == "postback") & attempts.c.subject_id.in_([p.id for p in told]))
         )
+        invoice = InvoiceRow.of(row)
+        owed = None if invoice.is_credit or invoice.payable_minor is None else invoice.payable_minor
         return Story(
-            invoice=InvoiceRow.of(row),
+            invoice=invoice,
             warnings=[
                 (str(code), str(detail))
                 for code, detail in tx.execute(
@@ -156,4 +165,7 @@ def story(db: Database, invoice_id: int) -> Story:
                     select(events).where(events.c.invoice_id == invoice_id).order_by(events.c.id)
                 ).mappings()
             ],
+            payments=payments.of_invoice(tx, invoice),
+            left_minor=None if owed is None else owed - settled_minor(tx, invoice_id),
+            credited_by=[(note.number, abs(note.payable_minor or 0)) for note in payments.credit_notes(tx, invoice)],
         )
