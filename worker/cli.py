@@ -31,7 +31,6 @@ from worker.commands.common import (
     one_invoice,
     open_database,
     run_async,
-    the_clock,
     worker_settings,
 )
 from worker.commands.corrections import settlement_app
@@ -43,6 +42,7 @@ from worker.commands.purge import purge_command
 from worker.commands.receipts import receipts_app
 from worker.commands.reporting import completeness, report
 from worker.commands.resend import resend
+from worker.commands.status import status
 from worker.commands.worklist import hold, release, withdraw
 from worker.day import JOBS
 from worker.ports import DocumentLost, RulesUnavailable
@@ -51,18 +51,15 @@ from worker.service import run_service
 from worker.settings import ClientFile, WorkerSettings, load_worker
 from worker.stamping.making import paper_of
 from worker.stamping.pdf.proof_sheet import proof_sheet, sample_letter
-from worker.store import pauses, reading, retrying, slots
-from worker.store import reach as reach_answers
+from worker.store import reading, retrying
 from worker.store.database import Database, SchemaError, migrate
 from worker.store.keys import delivery_key
 from worker.store.one_host import OneHost
 from worker.support import log
 from worker.support.clock import Clock, SystemClock
 from worker.wiring import (
-    account_notes,
     build_documents,
     build_house,
-    build_rules,
     check_rules_folder,
     compile_rules,
     stamping_config,
@@ -153,47 +150,6 @@ async def _jobs(settings: WorkerSettings, clock: Clock, clients: list[ClientFile
     return any(summary.troubled or summary["failed_steps"] for summary in summaries)
 
 
-@app.command()
-def status(client: Client = None, json: Json = False, settings: Settings = DEFAULT) -> None:
-    """Where all invoices are, per client, and when the jobs last ran."""
-    loaded = worker_settings(settings)
-    db = open_database(loaded)
-    known_client(db, loaded, client)
-    clients, bad = load_all_clients(loaded)
-    names = sorted({c.name for c in clients} | set(reading.clients_known(db)))
-    names = [name for name in names if client in (None, name)]
-    statuses = [reading.client_status(db, client=name) for name in names]
-    runs = {name: _last_runs(db, name) for name in names}
-    reach = reach_answers.status(db, now=the_clock().now())
-    accounts = account_notes(db, [one for one in clients if client in (None, one.name)])
-    rests = {name: one for name, one in pauses.paused(db).items() if client in (None, name)}
-    db.close()
-    notes = [f"{error.file} cannot be used: {fault}" for error in bad for fault in error.faults]
-    rules = _described_rules(loaded)
-    if json:
-        told = {"clients": statuses, "runs": runs, "broken_settings": notes, "rules": rules, "reach": reach.as_words(),
-                "accounts": accounts, "paused": rests}  # fmt: skip
-        typer.echo(tables.as_json(told))
-    else:
-        notes += [f"{name} is {tables.paused_words(one)}" for name, one in rests.items()]
-        notes += [*accounts, f"official rules: {rules}", *tables.reach_notes(reach)]
-        tables.terminal().print(tables.status_tables(statuses, runs, notes))
-
-
-def _described_rules(settings: WorkerSettings) -> str:
-    try:
-        return build_rules(settings).describe()
-    except RulesUnavailable as error:
-        return f"NOT USABLE: {error}"
-
-
-def _last_runs(db: Database, client: str) -> list[slots.SlotRow]:
-    last: dict[str, slots.SlotRow] = {}
-    for row in slots.latest(db, client=client, limit=200):
-        last.setdefault(row.job, row)
-    return [last[name] for name in JOBS if name in last]
-
-
 @invoice_app.command("show")
 def invoice_show(
     invoice: Invoice,
@@ -248,6 +204,7 @@ def retry(
     typer.echo(f"{telling.named(row)} goes on as {state}; the next job takes it up")
 
 
+app.command()(status)
 app.command()(backup)
 app.command()(health)
 app.command()(doctor)

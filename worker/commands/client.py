@@ -288,7 +288,7 @@ def pause(
     who = who_asks(by)
     if not (_folder(loaded) / f"{name}.env").is_file():
         fail(f"no such client: {_folder(loaded) / name}.env is not there", 2)
-    log.configure(style=loaded.log_format, level=loaded.log_level)
+    log.beside_answers(style=loaded.log_format, level=loaded.log_level)
     db = open_database(loaded)
     with contextlib.closing(db):
         if not pauses.pause(db, client=name, by=who, note=why, now=the_clock().now()):
@@ -302,7 +302,7 @@ def resume(name: Name, by: By = "", settings: Settings = DEFAULT) -> None:
     """Let a paused client go on at the next slot, within ten minutes in working hours."""
     loaded = worker_settings(settings)
     who = who_asks(by)
-    log.configure(style=loaded.log_format, level=loaded.log_level)
+    log.beside_answers(style=loaded.log_format, level=loaded.log_level)
     db = open_database(loaded)
     with contextlib.closing(db):
         if not pauses.resume(db, client=name, by=who, now=the_clock().now()):

@@ -6,7 +6,8 @@ import asyncio
 import getpass
 from collections.abc import Coroutine
 from contextvars import ContextVar
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -84,6 +85,21 @@ def open_database(settings: WorkerSettings) -> Database:
         db.close()
         fail(str(error), 1)
     return db
+
+
+@dataclass(frozen=True, slots=True)
+class WorkersMark:
+    """How long `ago` a worker last wrote its mark beside a SQLite file; `working`: it did not end by itself since."""
+
+    ago: timedelta
+    working: bool
+
+
+def workers_mark(db: Database) -> WorkersMark | None:
+    """None when there is none: another database, or no worker yet. Marks bear the machine's time, whatever clock is
+    handed in."""
+    found = OneHost(db.file).worker()
+    return WorkersMark(SystemClock().now() - found.at, found.working) if found else None
 
 
 def the_clock() -> Clock:

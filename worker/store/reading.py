@@ -20,7 +20,8 @@ from worker.store.tables import attempts, decisions, deliveries, events, invoice
 
 @dataclass(frozen=True, slots=True)
 class ClientStatus:
-    """Counts for one client. `oldest_undelivered`: when the oldest invoice not yet handed over was fetched."""
+    """Counts for one client. `oldest_undelivered`: when the oldest invoice neither handed over nor parked was
+    fetched, as the metric of that name says."""
 
     client: str
     states: dict[str, int]
@@ -52,7 +53,7 @@ class Story:
 _OUR_ID = re.compile("(id:)?([1-9][0-9]{0,17})")
 _UNDELIVERED = (
     JourneyState.FETCHED, JourneyState.CHECKED, JourneyState.STAMPED, JourneyState.REGISTERED, JourneyState.ROUTED,
-    JourneyState.DELIVERING, JourneyState.PARKED,
+    JourneyState.DELIVERING,
 )  # fmt: skip
 
 
