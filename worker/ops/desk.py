@@ -17,7 +17,7 @@ from worker.ops.figures import Clients
 from worker.store import bounces, figures, overview, pauses, print_receipts, reading, settlement, vouchers
 from worker.store.database import Database
 from worker.store.rows import InvoiceRow, SlotRow
-from worker.support.clock import Clock, oslo, oslo_date
+from worker.support.clock import Clock, is_bank_day, oslo, oslo_date
 from worker.telling import channel_name, counts, debtor_name, money, when
 
 SHOWN = 200  # rows of a list; the rest is counted, and the commands list it
@@ -44,6 +44,7 @@ class Desk:
         names = sorted({*known.running, *known.paused, *known.broken, *(one.client for one in found.invoices)})
         midnight = oslo(oslo_date(now), time())
         return {
+            "bank_day": is_bank_day(oslo_date(now)),
             "clients": [
                 {
                     "name": name,
@@ -64,7 +65,8 @@ class Desk:
                     "state": one.state,
                     "count": one.count,
                     "due": one.due,
-                    "since": when(one.since),
+                    "since": when(one.since) or "–",
+                    "parked": one.parked,
                 }
                 for one in overview.queue(self.db, now=now)
             ],
