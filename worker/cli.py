@@ -176,7 +176,7 @@ def parked(client: Client = None, json: Json = False, settings: Settings = DEFAU
     if json:
         typer.echo(tables.as_json(rows))
     else:
-        tables.terminal(wide=True).print(tables.parked_table(rows))
+        tables.terminal().print(tables.parked_table(rows))
 
 
 @app.command()

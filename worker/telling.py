@@ -63,7 +63,7 @@ def facts(story: Story) -> list[tuple[str, str]]:
     documents = (("original", row.original_sha256), ("stamped ", row.stamped_sha256), ("pdf     ", row.pdf_sha256))
     removed = "" if row.documents_state == "kept" else " (removed)"
     stamped = row.stamped_sha256 is not None
-    kid = f"{row.kid or 'none'} on account {row.account or '-'}"
+    kid = f"{row.kid} on account {row.account or '-'}" if row.kid else "none: nothing is to be paid"
     return [
         ("state", row.state + (f" ({row.parked_reason}: {row.parked_detail})" if row.parked_reason else "")),
         ("debtor", f"{debtor_name(row)} (number {row.debtor_code})".strip()),
@@ -97,7 +97,8 @@ def _on_now(story: Story) -> str:
     """The delivery that counts: the last one that was not stopped."""
     alive = [one for one in story.deliveries if one.state != DeliveryState.STOPPED] or story.deliveries
     last = alive[-1]
-    since = f" {when(last.handed_over_at)}" if last.handed_over_at else ""
+    said = "" if last.state == DeliveryState.HANDED_OVER else ", handed over"
+    since = f"{said} {when(last.handed_over_at)}" if last.handed_over_at else ""
     to = f", to {_address(last)}" if last.address else ""
     opened = f", opened {when(last.opened_at)}" if last.opened_at else ""
     return f"{channel_name(last.channel)}: {last.state}{since}{opened}{to}"

@@ -103,6 +103,22 @@ async def test_an_invoice_is_shown_by_any_name_it_has(morning: Flow, by: str) ->
     assert story["decisions"][0]["considered"][0] == ["ehf", "a private person"]
 
 
+async def test_on_a_narrow_terminal_a_list_is_a_block_a_row_and_no_line_is_too_long(morning: Flow) -> None:
+    wide, narrow = morning.command("parked", columns=160).stdout, morning.command("parked", columns=80).stdout
+    assert "what to do" in wide.splitlines()[2] and "┃" in wide
+    assert "┃" not in narrow
+    lines = [line.rstrip() for line in narrow.splitlines()]
+    assert "number:     5002" in lines and "reason:     sent_unknown" in lines
+    assert "            then: retry id:2 --arrived | --never-arrived" in lines
+    for words in (("status",), ("parked",), ("invoice", "show", "5002"), ("client", "list"), ("settlement", "list")):
+        shown = morning.command(*words, columns=80).stdout
+        assert max(map(len, shown.splitlines())) <= 80, words
+        assert not shown.startswith("\n"), words
+    for words in (("audit", "verify"), ("documents", "check")):
+        said = command(morning, *words)
+        assert said.stderr == "" and not said.stdout.startswith("\n"), words
+
+
 async def test_what_is_not_there_is_said_so(morning: Flow) -> None:
     missing = command(morning, "invoice", "show", "9999999")
     assert (missing.exit_code, "no invoice 9999999" in missing.stderr) == (1, True)

@@ -94,11 +94,11 @@ async def test_a_parked_one_says_who_mends_it_how_and_what_to_type(tmp_path: Pat
         house.invoice(5002, person(10002, "Berit Brudd", "berit+drop-unkept@privat.example"))
         await house.at(8)
         told = shown(house, "5001")
-        assert "for the client: the client completes the postal address (postadresse) on the customer card" in told
+        assert "the client completes the postal address (postadresse) on the customer card" in told
         assert "goes on by itself when mended" in told
         assert told.count("not stamped yet") == 2 and "first choice not chosen yet" in told
         unknown = shown(house, "5002")
-        assert "what to do for the factor: find out by hand" in unknown
+        assert "what to do for the factor\nfind out by hand" in unknown
         assert "then: retry id:2 --arrived | --never-arrived\n" in unknown
         for number in (5001, 5002):
             advice = page(house, number)["advice"]

@@ -39,9 +39,10 @@ def verify(client: Client = None, json: Json = False, settings: Settings = DEFAU
     db = open_database(loaded)
     known_client(db, loaded, client)
     seen = story.Verified()
+    console = Console(stderr=True)
     bar = Progress(
         SpinnerColumn(), TextColumn("reading the stories"), _Read(seen),
-        console=Console(stderr=True), transient=True, disable=json,
+        console=console, transient=True, disable=json or not console.is_terminal,
     )  # fmt: skip
     with bar:
         bar.add_task("verify", total=None)

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from worker import tables
@@ -42,7 +41,7 @@ def list_command(json: Json = False, settings: Settings = DEFAULT) -> None:
     if json:
         typer.echo(tables.as_json(rows))
     else:
-        tables.terminal(wide=True).print(_table(rows))
+        tables.terminal().print(_table(rows))
 
 
 @bounces_app.command("match")
@@ -80,9 +79,7 @@ def ignore_command(bounce: Bounce, note: Note = "", settings: Settings = DEFAULT
 def _table(rows: list[BounceRow]) -> RenderableType:
     if not rows:
         return Text("Nothing waits.")
-    table = Table(title=f"{len(rows)} waiting", title_justify="left", show_lines=True)
-    for heading in ("id", "arrived", "UID", "it is", "it says", "why it waits"):
-        table.add_column(heading, overflow="fold")
+    table = tables.Listing(f"{len(rows)} waiting", "id", "arrived", "UID", "it is", "it says", "why it waits")
     for row in rows:
         table.add_row(
             str(row.id), tables.when(row.arrived_at or row.noted_at), row.mailbox_uid, row.kind, Text(row.detail),

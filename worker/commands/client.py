@@ -9,7 +9,6 @@ from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from worker import tables
@@ -243,7 +242,7 @@ def list_clients(json: Json = False, settings: Settings = DEFAULT) -> None:
         rows = [{"client": name, "broken": broken.get(name, []), "paused": paused.get(name)} for name in names]
         typer.echo(tables.as_json(rows))
     else:
-        tables.terminal(wide=True).print(_listed({client.name: client for client in clients}, broken, paused, names))
+        tables.terminal().print(_listed({client.name: client for client in clients}, broken, paused, names))
 
 
 def _listed(
@@ -254,9 +253,7 @@ def _listed(
 ) -> RenderableType:
     if not names:
         return Text("no clients: factoring-worker client new NAME")
-    table = Table(title_justify="left")
-    for heading in ("client", "name", "organisation number", "state"):
-        table.add_column(heading, overflow="fold")
+    table = tables.Listing("", "client", "name", "organisation number", "state", wants=100, lines=False)
     for name in names:
         own = clients[name].settings if name in clients else None
         if name in broken:

@@ -61,7 +61,7 @@ def completeness(
         typer.echo(tables.as_json({name: asdict(one) for name, one in found.items()}))
     else:
         for name, one in found.items():
-            tables.terminal(wide=True).print(tables.completeness_view(name, one, now=clock.now()))
+            tables.terminal().print(tables.completeness_view(name, one, now=clock.now()))
     if any(not one.finished or one.unexplained for one in found.values()):
         raise typer.Exit(1)
 

@@ -123,7 +123,7 @@ def _sign(db: Database, runs: Iterable[SlotRow], now: datetime) -> Sign:
     mark = workers_mark(db)
     if mark is None:
         seen = max(heard, default=None)
-        alive = seen is not None and now - seen < _QUIET
+        alive = seen is not None and abs(now - seen) < _QUIET
         return Sign(alive, seen, expected=seen is None or any(due > seen for due in last_due(now).values()))
     return Sign(mark.working and mark.ago < SILENCE, max([now - mark.ago, *heard]), expected=True)
 

@@ -102,7 +102,8 @@ def table(all_stories: list[Story]) -> Table:
         row = story.invoice
         parked = row.state == JourneyState.PARKED
         first = FACTS[Channel(row.route)].english if row.route else "-"
-        label = Text(f"{'K' if row.kind == 'credit_note' else ''}{row.number}\n{row.client}\n{money(row.total)}")
+        kind = "credit note\n" if row.kind == "credit_note" else ""
+        label = Text(f"{row.number}\n{kind}{row.client}\n{money(row.total)}")
         kid = row.kid or ("" if row.state in (JourneyState.FETCHED, JourneyState.PARKED) else "none (credit)")
         shown.add_row(
             label,
