@@ -118,12 +118,12 @@ def _last_runs(db: Database, client: str) -> list[SlotRow]:
 
 def _sign(db: Database, runs: Iterable[SlotRow], now: datetime) -> Sign:
     """By the mark beside a SQLite file, which a worker renews every minute; on PostgreSQL by the runs alone."""
-    heard = [row.lease_until - slots.LEASE if row.state == "running" else row.ended_at or row.started_at
-             for row in runs]  # fmt: skip
+    told = (row.lease_until - slots.LEASE if row.state == "running" else row.ended_at or row.started_at for row in runs)
+    heard = [at for at in told if at <= now]  # the demo's days may lie ahead
     mark = workers_mark(db)
     if mark is None:
         seen = max(heard, default=None)
-        alive = seen is not None and abs(now - seen) < _QUIET
+        alive = seen is not None and now - seen < _QUIET
         return Sign(alive, seen, expected=seen is None or any(due > seen for due in last_due(now).values()))
     return Sign(mark.working and mark.ago < SILENCE, max([now - mark.ago, *heard]), expected=True)
 
