@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from worker import __version__, tables
+from worker import __version__, tables, telling
 from worker.clients import load_all_clients, log_broken
 from worker.commands.audit import audit_app
 from worker.commands.backup import backup
@@ -20,16 +20,17 @@ from worker.commands.common import (
     DEFAULT,
     Client,
     Commands,
+    Invoice,
     Json,
     Now,
     Settings,
     choose,
     clock_of,
     fail,
+    known_client,
     one_invoice,
     open_database,
     run_async,
-    the_clock,
     worker_settings,
 )
 from worker.commands.corrections import settlement_app
@@ -41,6 +42,7 @@ from worker.commands.purge import purge_command
 from worker.commands.receipts import receipts_app
 from worker.commands.reporting import completeness, report
 from worker.commands.resend import resend
+from worker.commands.status import status
 from worker.commands.worklist import hold, release, withdraw
 from worker.day import JOBS
 from worker.ports import DocumentLost, RulesUnavailable
@@ -49,18 +51,15 @@ from worker.service import run_service
 from worker.settings import ClientFile, WorkerSettings, load_worker
 from worker.stamping.making import paper_of
 from worker.stamping.pdf.proof_sheet import proof_sheet, sample_letter
-from worker.store import pauses, reading, retrying, slots
-from worker.store import reach as reach_answers
+from worker.store import reading, retrying
 from worker.store.database import Database, SchemaError, migrate
 from worker.store.keys import delivery_key
 from worker.store.one_host import OneHost
 from worker.support import log
 from worker.support.clock import Clock, SystemClock
 from worker.wiring import (
-    account_notes,
     build_documents,
     build_house,
-    build_rules,
     check_rules_folder,
     compile_rules,
     stamping_config,
@@ -151,49 +150,9 @@ async def _jobs(settings: WorkerSettings, clock: Clock, clients: list[ClientFile
     return any(one.troubled or one["trouble_aside"] or one["failed_steps"] for one in summaries)
 
 
-@app.command()
-def status(client: Client = None, json: Json = False, settings: Settings = DEFAULT) -> None:
-    """Where all invoices are, per client, and when the jobs last ran."""
-    loaded = worker_settings(settings)
-    db = open_database(loaded)
-    clients, bad = load_all_clients(loaded)
-    names = sorted({c.name for c in clients} | set(reading.clients_known(db)))
-    names = [name for name in names if client in (None, name)]
-    statuses = [reading.client_status(db, client=name) for name in names]
-    runs = {name: _last_runs(db, name) for name in names}
-    reach = reach_answers.status(db, now=the_clock().now())
-    accounts = account_notes(db, [one for one in clients if client in (None, one.name)])
-    rests = {name: one for name, one in pauses.paused(db).items() if client in (None, name)}
-    db.close()
-    notes = [f"{error.file} cannot be used: {fault}" for error in bad for fault in error.faults]
-    rules = _described_rules(loaded)
-    if json:
-        told = {"clients": statuses, "runs": runs, "broken_settings": notes, "rules": rules, "reach": reach.as_words(),
-                "accounts": accounts, "paused": rests}  # fmt: skip
-        typer.echo(tables.as_json(told))
-    else:
-        notes += [f"{name} is {tables.paused_words(one)}" for name, one in rests.items()]
-        notes += [*accounts, f"official rules: {rules}", *tables.reach_notes(reach)]
-        tables.terminal().print(tables.status_tables(statuses, runs, notes))
-
-
-def _described_rules(settings: WorkerSettings) -> str:
-    try:
-        return build_rules(settings).describe()
-    except RulesUnavailable as error:
-        return f"NOT USABLE: {error}"
-
-
-def _last_runs(db: Database, client: str) -> list[slots.SlotRow]:
-    last: dict[str, slots.SlotRow] = {}
-    for row in slots.latest(db, client=client, limit=200):
-        last.setdefault(row.job, row)
-    return [last[name] for name in JOBS if name in last]
-
-
 @invoice_app.command("show")
 def invoice_show(
-    invoice: Annotated[str, typer.Argument(help="Our id, CLIENT/NUMBER, a number, a KID or the ERP's id.")],
+    invoice: Invoice,
     json: Json = False,
     settings: Settings = DEFAULT,
 ) -> None:
@@ -210,18 +169,19 @@ def invoice_show(
 @app.command()
 def parked(client: Client = None, json: Json = False, settings: Settings = DEFAULT) -> None:
     """The worklist: what waits for a person or for better data, why, and what to do."""
-    db = open_database(worker_settings(settings))
-    rows = reading.parked(db, client=client)
+    loaded = worker_settings(settings)
+    db = open_database(loaded)
+    rows = reading.parked(db, client=known_client(db, loaded, client))
     db.close()
     if json:
         typer.echo(tables.as_json(rows))
     else:
-        tables.terminal(wide=True).print(tables.parked_table(rows))
+        tables.terminal().print(tables.parked_table(rows))
 
 
 @app.command()
 def retry(
-    invoice: Annotated[str, typer.Argument(help="Our id, CLIENT/NUMBER, a number, a KID or the ERP's id.")],
+    invoice: Invoice,
     arrived: Annotated[
         bool | None,
         typer.Option("--arrived/--never-arrived", help="What you found out about a delivery whose outcome is unknown."),
@@ -241,9 +201,10 @@ def retry(
         fail(str(error), 1)
     finally:
         db.close()
-    typer.echo(f"invoice {row.id} goes on: {state}")
+    typer.echo(f"{telling.named(row)} goes on as {state}; the next job takes it up")
 
 
+app.command()(status)
 app.command()(backup)
 app.command()(health)
 app.command()(doctor)
@@ -340,7 +301,7 @@ def proof_sheet_command(
         letter = sample_letter(paper_of(stamping_config(loaded, chosen))).content
     else:
         db = open_database(loaded)
-        row = one_invoice(db, f"{client}/{invoice}" if "/" not in invoice else invoice)
+        row = one_invoice(db, invoice if "/" in invoice or invoice.startswith("id:") else f"{client}/{invoice}")
         db.close()
         try:
             letter = build_documents(loaded).get(sha256=row.pdf_sha256 or "")

@@ -73,7 +73,7 @@ async def run_service(
         house = build_house(settings, clock or SystemClock())
         host = OneHost(house.db.file)
         try:
-            host.take(SystemClock().now())
+            host.beat(SystemClock().now())
         except DatabaseUnusable as error:
             get_logger().error("store.other_host", message=str(error))
             await house.aclose()

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime
+from os import environ
 from typing import Any
 
 import orjson
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from worker import telling
 from worker.model.completeness import LACKS, Completeness, Finding, Lack
+from worker.model.journey import JourneyState
 from worker.model.money import Money
 from worker.model.parked import PARKED, ParkedReason
 from worker.store.reach import ReachStatus
@@ -67,20 +70,61 @@ def reach_notes(reach: ReachStatus) -> list[str]:
     return notes
 
 
+class Listing:
+    """Rows under headings. A table where the terminal is as wide as it `wants`, or holds every line unbroken; else a
+    block a row, a line a value: a table squeezed into less is read by nobody. Text is only ever text, never markup."""
+
+    def __init__(
+        self, title: str, *headings: str, wants: int = 120, lines: bool = True, narrow: RenderableType | None = None
+    ) -> None:
+        """`lines`: between the rows. `narrow`: shown where there is no room, instead of blocks."""
+        self._title = title
+        self._headings = headings
+        self._wants = wants
+        self._lines = lines
+        self._narrow = narrow
+        self._rows: list[list[RenderableType]] = []
+
+    def add_row(self, *cells: RenderableType) -> None:
+        self._rows.append([Text(cell) if isinstance(cell, str) else cell for cell in cells])
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        table = self._table()
+        natural = Measurement.get(console, options.update(max_width=10_000), table).maximum
+        yield table if options.max_width >= min(self._wants, natural) else self._narrow or self._blocks()
+
+    def _table(self) -> Table:
+        table = Table(title=Text(self._title) if self._title else None, title_justify="left", show_lines=self._lines)
+        for heading in self._headings:
+            table.add_column(heading, overflow="fold")
+        for row in self._rows:
+            table.add_row(*row)
+        return table
+
+    def _blocks(self) -> RenderableType:
+        parts: list[RenderableType] = [Text(self._title, "italic")] if self._title else []
+        for row in self._rows:
+            block = Table.grid(padding=(0, 1))
+            block.add_column(style="bold", no_wrap=True)
+            block.add_column(overflow="fold")
+            for heading, cell in zip(self._headings, row, strict=True):
+                if not isinstance(cell, Text) or cell.plain:
+                    block.add_row(f"{heading}:" if heading else "", cell)
+            parts += [Text(""), block] if parts else [block]
+        return Group(*parts)
+
+
 def parked_table(rows: list[InvoiceRow]) -> RenderableType:
     """What waits, why, who can mend it and how."""
     if not rows:
         return Text("Nothing is parked.")
-    table = Table(title=f"{len(rows)} parked", title_justify="left", show_lines=True)
-    for heading in ("id", "client", "number", "debtor", "since", "reason", "what to do"):
-        table.add_column(heading, overflow="fold")
+    table = Listing(f"{len(rows)} parked", "id", "client", "number", "debtor", "since", "reason", "what to do")
     for row in rows:
-        facts = PARKED[ParkedReason(row.parked_reason or "unexpected")]
-        goes_on = "goes on by itself when mended" if facts.looked_at_again else f"then: retry {row.id}"
+        facts, advice = PARKED[ParkedReason(row.parked_reason or "unexpected")], telling.advice(row)
         table.add_row(
             str(row.id), row.client, row.number, debtor_name(row) or row.debtor_code, when(row.waits_since),
-            f"[bold]{row.parked_reason}[/]\n" + _escaped(row.parked_detail or facts.meaning),
-            f"{facts.owner}: {facts.remedy} ({goes_on})",
+            Text.assemble((f"{row.parked_reason}", "bold"), f"\n{row.parked_detail or facts.meaning}"),
+            Text(f"for the {advice.owner}\n{advice.remedy}\n{advice.then}"),
         )  # fmt: skip
     return table
 
@@ -95,9 +139,7 @@ def completeness_view(client: str, found: Completeness, *, now: datetime) -> Ren
     told = f"{found.compared} in all three alike, {len(found.unexplained)} unexplained, {len(known)} explained"
     parts.append(Text(told, "red" if found.unexplained else "green" if found.finished else ""))
     if found.unexplained or known:
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        for heading in ("number", "id", "what", "who", "days", "why and what to do"):
-            table.add_column(heading, overflow="fold")
+        table = Listing("", "number", "id", "what", "who", "days", "why and what to do", wants=110)
         for one in (*found.unexplained, *known):
             style = "" if one.explained else "red"
             age = str(max((now - one.since).days, 0)) if one.since else "-"
@@ -113,14 +155,10 @@ def _why(one: Finding) -> str:
     facts = LACKS[one.lack]
     if one.reason:
         parked = PARKED[ParkedReason(one.reason)]
-        return f"{parked.meaning}: {parked.remedy}"
+        return f"{parked.meaning}\n{parked.remedy}"
     if one.explained:
         return one.detail or facts.remedy
-    return f"{facts.meaning}{f' ({one.detail})' if one.detail else ''}: {facts.remedy}"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("[", "\\[")
+    return f"{facts.meaning}{f' ({one.detail})' if one.detail else ''}\n{facts.remedy}"
 
 
 def story_view(story: Story) -> RenderableType:
@@ -130,6 +168,8 @@ def story_view(story: Story) -> RenderableType:
         parts.append(_considered(story))
     if story.deliveries:
         parts.append(_attempts(story))
+    if story.payments:
+        parts.append(_payments(story))
     parts.append(_timeline(story))
     return Group(*parts)
 
@@ -138,7 +178,12 @@ def _facts(story: Story) -> RenderableType:
     head = Table(show_header=False, box=None, pad_edge=False, padding=(0, 2, 0, 0))
     head.add_column(style="bold", no_wrap=True)
     head.add_column(overflow="fold")
-    for name, text in telling.facts(story):
+    state, *others = telling.facts(story)
+    head.add_row(state[0], Text(state[1]))
+    if story.invoice.state == JourneyState.PARKED:
+        advice = telling.advice(story.invoice)
+        head.add_row("what to do", Text(f"for the {advice.owner}\n{advice.remedy}\n{advice.then}", style="red"))
+    for name, text in others:
         head.add_row(name, Text(text))
     for code, detail in story.warnings:
         head.add_row("warning", Text(f"{code}: {detail}" if detail else code, style="yellow"))
@@ -146,7 +191,7 @@ def _facts(story: Story) -> RenderableType:
 
 
 def _considered(story: Story) -> RenderableType:
-    table = _table("Channels considered", "when", "channel", "why")
+    table = Listing("Channels considered", "when", "channel", "why", wants=80, lines=False)
     for line in telling.considered(story):
         style = "bold" if line.chosen else "dim"
         table.add_row(line.at, Text(line.channel, style), Text(line.why, style))
@@ -154,26 +199,29 @@ def _considered(story: Story) -> RenderableType:
 
 
 def _attempts(story: Story) -> RenderableType:
-    table = _table("Deliveries, reports to the ERP, and each attempt", "", "when", "channel / outcome", "detail")
+    title = "Deliveries, reports to the ERP, and each attempt"
+    table = Listing(title, "", "when", "channel / outcome", "detail", wants=80, lines=False)
     for way in telling.ways(story):
         style = "bold" if way.head else "dim" if way.key else ""
         table.add_row(way.label, way.at, Text(way.what, style), Text(way.detail, "dim" if way.key else ""))
     return table
 
 
-def _timeline(story: Story) -> RenderableType:
-    table = _table("Timeline", "when", "event", "from", "to", "detail")
-    for event in story.events:
-        table.add_row(
-            when(event.at), event.event, event.from_state or "", event.to_state or "", Text(event.detail or "")
-        )
+def _payments(story: Story) -> RenderableType:
+    table = Listing("Payments and events", "date", "what", "amount", "left to pay", "voucher", wants=80, lines=False)
+    for one in telling.paid(story):
+        table.add_row(one.date, Text(one.what), one.amount, one.left, one.voucher)
     return table
 
 
-def _table(title: str, *headings: str) -> Table:
-    table = Table(title=title, title_justify="left")
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
+def _timeline(story: Story) -> RenderableType:
+    narrow = Listing("Timeline", "when", "event", wants=0, lines=False)
+    table = Listing("Timeline", "when", "event", "from", "to", "detail", wants=100, lines=False, narrow=narrow)
+    for event in story.events:
+        at, before, after, detail = when(event.at), event.from_state or "", event.to_state or "", event.detail or ""
+        table.add_row(at, event.event, before, after, detail)
+        move = " → ".join(state for state in (before, after) if state)
+        narrow.add_row(at, "\n".join(part for part in (f"{event.event}  {move}".strip(), detail) if part))
     return table
 
 
@@ -182,9 +230,9 @@ def story_json(story: Story) -> dict[str, Any]:
     return asdict(story)
 
 
-def terminal(*, wide: bool = False) -> Console:
-    """A console on stdout; wide enough for a table when the output is no terminal."""
+def terminal() -> Console:
+    """A console on stdout, as wide as the terminal, or as COLUMNS says; wide enough for a table where neither is."""
     console = Console(highlight=False)
-    if not console.is_terminal:
-        return Console(highlight=False, width=160, soft_wrap=False)
-    return Console(highlight=False, width=max(console.width, 150)) if wide else console
+    if console.is_terminal or environ.get("COLUMNS"):
+        return console
+    return Console(highlight=False, width=160)

@@ -7,10 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from worker.model.channel import FACTS, Channel
+from worker.model.journey import DeliveryState
 from worker.model.money import Money
+from worker.model.parked import PARKED, ParkedReason
 from worker.store.pauses import Pause
 from worker.store.reading import Story
-from worker.store.rows import InvoiceRow
+from worker.store.rows import DeliveryRow, InvoiceRow
 from worker.support import wording
 
 
@@ -29,7 +31,7 @@ def counts(found: dict[str, Any]) -> str:
 
 
 def channel_name(channel: str | None) -> str:
-    return FACTS[Channel(channel)].norwegian if channel in set(Channel) else str(channel or "-")
+    return FACTS[Channel(channel)].english if channel in set(Channel) else str(channel or "-")
 
 
 def debtor_name(invoice: InvoiceRow) -> str:
@@ -44,8 +46,15 @@ def paused_words(pause: Pause) -> str:
     return f"paused since {when(pause.paused_at)} by {pause.paused_by}: {pause.note}"
 
 
+def named(invoice: InvoiceRow) -> str:
+    """`invoice 5015 of nordlys (id 23, debtor 10001, Kari Østby)`: for a person's eyes, never for the log."""
+    kind = invoice.kind.replace("_", " ")
+    debtor = ", ".join(part for part in (invoice.debtor_code, debtor_name(invoice)) if part)
+    return f"{kind} {invoice.number} of {invoice.client} (id {invoice.id}, debtor {debtor})"
+
+
 def title(invoice: InvoiceRow) -> str:
-    return f"{invoice.kind} {invoice.number} · {invoice.client} · id {invoice.id}"
+    return f"{invoice.kind.replace('_', ' ')} {invoice.number} · {invoice.client} · id {invoice.id}"
 
 
 def facts(story: Story) -> list[tuple[str, str]]:
@@ -53,17 +62,109 @@ def facts(story: Story) -> list[tuple[str, str]]:
     row = story.invoice
     documents = (("original", row.original_sha256), ("stamped ", row.stamped_sha256), ("pdf     ", row.pdf_sha256))
     removed = "" if row.documents_state == "kept" else " (removed)"
+    stamped = row.stamped_sha256 is not None
+    kid = f"{row.kid} on account {row.account or '-'}" if row.kid else "none: nothing is to be paid"
     return [
         ("state", row.state + (f" ({row.parked_reason}: {row.parked_detail})" if row.parked_reason else "")),
-        ("debtor", f"{debtor_name(row)} (number {row.debtor_code})"),
-        ("amount", money(row.total) + (f", due {row.due_date:%d.%m.%Y}" if row.due_date else "")),
-        ("KID", f"{row.kid or 'none'} on account {row.account or '-'}"),
-        ("notice", f"{row.notice_version or '-'} ({row.language or '-'})"),
-        ("channel", f"{channel_name(row.route)}: {row.route_reason or '-'}" if row.route else "not chosen"),
+        ("debtor", f"{debtor_name(row)} (number {row.debtor_code})".strip()),
+        ("amount", (money(row.total) or "not read yet") + (f", due {row.due_date:%d.%m.%Y}" if row.due_date else "")),
+        *([("left to pay", _left(story))] if story.left_minor is not None else []),
+        ("KID", kid if stamped or row.kid else "not stamped yet"),
+        ("notice", f"{row.notice_version or '-'} ({row.language or '-'})" if stamped else "not stamped yet"),
+        ("first choice", f"{channel_name(row.route)}: {row.route_reason or '-'}" if row.route else "not chosen yet"),
+        *([("on now", _on_now(story))] if story.deliveries else []),
         ("ERP", f"{row.erp} {row.erp_id}"),
-        ("registered", row.registered_as or "-"),
+        ("registered", row.registered_as or "not yet"),
         ("documents", "\n".join(f"{name} {sha}{removed}" for name, sha in documents if sha) or "-"),
     ]
+
+
+def _left(story: Story) -> str:
+    """What the portal tells the debtor, and why it may be less soon."""
+    row, left = story.invoice, story.left_minor or 0
+    currency = row.currency or "NOK"
+    said = money(Money(left, currency)) if left else "nothing: it is paid"
+    if left < 0:
+        said = f"nothing: {money(Money(-left, currency))} too much is paid"
+    if not story.payments:
+        said += " (no payment is matched to it)"
+    notes = ", ".join(f"{number} ({money(Money(minor, currency))})" for number, minor in story.credited_by)
+    whole = sum(minor for _, minor in story.credited_by) >= (row.payable_minor or 0)
+    return f"{said}; credited {'in full ' if whole else ''}by credit note {notes}" if notes else said
+
+
+def _on_now(story: Story) -> str:
+    """The delivery that counts: the last one that was not stopped."""
+    alive = [one for one in story.deliveries if one.state != DeliveryState.STOPPED] or story.deliveries
+    last = alive[-1]
+    said = "" if last.state == DeliveryState.HANDED_OVER else ", handed over"
+    since = f"{said} {when(last.handed_over_at)}" if last.handed_over_at else ""
+    to = f", to {_address(last)}" if last.address else ""
+    opened = f", opened {when(last.opened_at)}" if last.opened_at else ""
+    return f"{channel_name(last.channel)}: {last.state}{since}{opened}{to}"
+
+
+def _address(delivery: DeliveryRow) -> str:
+    return ", ".join(delivery.address.splitlines()) or "removed (its retention is over)"
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """A payment or event of the invoice, in words."""
+
+    date: str
+    what: str
+    amount: str
+    left: str
+    voucher: str
+
+
+def paid(story: Story) -> list[Paid]:
+    """Payments and events that belong to the invoice, and what each left to pay."""
+
+    def amount(minor: int | None, currency: str | None) -> str:
+        return money(Money(minor, currency or "NOK")) if minor is not None else ""
+
+    return [
+        Paid(
+            f"{one.date:%d.%m.%Y}",
+            one.kind.replace("_", " ") + (f", waits: {one.reason}" if one.state == "waiting" else ""),
+            amount(one.amount_minor, one.currency),
+            amount(one.left_minor, one.currency) or "-",
+            one.voucher or "none yet",
+        )
+        for one in story.payments
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """Who can mend a parked invoice, how, and how it goes on then: by itself, or by the command to type."""
+
+    owner: str
+    remedy: str
+    then: str
+
+
+_COMMANDS = {
+    ParkedReason.HELD: ("release {id} --note WHY",),
+    ParkedReason.SENT_UNKNOWN: ("retry {id} --arrived | --never-arrived",),
+    ParkedReason.NO_CHANNEL_LEFT: ("retry {id}", "resend {id} --channel CHANNEL --reason WHY"),
+    ParkedReason.RECEIVER_TURNED_DOWN: ("resend {id} --channel CHANNEL --reason WHY", "retry {id}"),
+    ParkedReason.LETTER_RETURNED: (
+        'resend {id} --channel letter --address "NAME; STREET; CODE CITY" --reason WHY', "retry {id}",
+    ),
+}  # fmt: skip
+
+
+def advice(invoice: InvoiceRow) -> Advice:
+    """What to do about a parked invoice, once for every list and page."""
+    known = invoice.parked_reason in set(ParkedReason)
+    reason = ParkedReason(invoice.parked_reason) if known else ParkedReason.UNEXPECTED
+    facts = PARKED[reason]
+    commands = [text.format(id=f"id:{invoice.id}") for text in _COMMANDS.get(reason, ("retry {id}",))]
+    by_itself = "goes on by itself" if reason is ParkedReason.REACH_UNKNOWN else "goes on by itself when mended"
+    return Advice(facts.owner, facts.remedy, by_itself if facts.looked_at_again else f"then: {', or: '.join(commands)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +200,7 @@ def _evidence(one: dict[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A delivery or a report to the ERP (`head`), our key for it (`key`), or one attempt."""
+    """A delivery or a report to the ERP (`head`), its address or our key for it (`key`), or one attempt."""
 
     label: str
     at: str
@@ -121,6 +222,7 @@ def ways(story: Story) -> list[Way]:
         at = when(delivery.handed_over_at or delivery.created_at)
         what = f"{channel_name(delivery.channel)}: {delivery.state}"
         lines.append(Way(str(delivery.number), at, what, delivery.ended_reason or delivery.reason, head=True))
+        lines.append(Way("", "", "  to", _address(delivery), key=True))
         lines.append(Way("", "", "  our key", delivery.key, key=True))  # in Message-ID, SBDH and manifest
         tries("delivery", delivery.id)
     for told in story.postbacks:

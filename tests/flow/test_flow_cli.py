@@ -51,7 +51,6 @@ async def test_status_says_where_everything_is(morning: Flow) -> None:
     assert client["parked"] == {"missing_postal_address": 1, "sent_unknown": 1}
     assert {run["job"]: run["state"] for run in told["runs"]["nordlys"]} == {"intake": "done", "fallback": "done"}
     assert told["broken_settings"] == []
-    assert answer(morning, "status", "--client", "nobody")["clients"] == []
 
 
 async def test_parked_is_the_worklist(morning: Flow) -> None:
@@ -65,6 +64,28 @@ async def test_parked_is_the_worklist(morning: Flow) -> None:
     ]  # fmt: skip
 
 
+COMMANDS_ABOUT_A_CLIENT = (("status",), ("parked",), ("settlement", "list"), ("audit", "verify"), ("completeness",))
+
+
+async def test_a_client_that_is_not_there_is_told_and_one_whose_file_is_gone_is_not_forgotten(morning: Flow) -> None:
+    for words in COMMANDS_ABOUT_A_CLIENT:
+        wrong = command(morning, *words, "--client", "nobody")
+        assert wrong.exit_code == 2, words
+        assert wrong.stderr.strip() == "no such client; usable clients: nordlys", words
+        assert wrong.stdout == ""
+    (morning.folder / "config" / "clients" / "nordlys.env").unlink()
+    for words in COMMANDS_ABOUT_A_CLIENT[:-1]:
+        assert command(morning, *words, "--client", "nordlys").exit_code == 0, words
+    assert [row["number"] for row in answer(morning, "parked", "--client", "nordlys")] == ["5002", "5003"]
+
+
+async def test_a_client_whose_file_is_broken_is_there(tmp_path: Path) -> None:
+    async with flow(tmp_path, client_plan(), client_plan("fjordvik", KID_LAYOUT="nonsense")) as house:
+        told = answer(house, "status", "--client", "fjordvik")
+        assert told["clients"] == [] and "fjordvik.env" in told["broken_settings"][0]
+        assert answer(house, "parked", "--client", "fjordvik") == []
+
+
 @pytest.mark.parametrize("by", ["id", "client/number", "number", "kid", "erp id"])
 async def test_an_invoice_is_shown_by_any_name_it_has(morning: Flow, by: str) -> None:
     row = morning.story(5001).invoice
@@ -73,13 +94,29 @@ async def test_an_invoice_is_shown_by_any_name_it_has(morning: Flow, by: str) ->
     }[by]  # fmt: skip
     shown = command(morning, "invoice", "show", name)
     assert shown.exit_code == 0
-    for words in ("Kari Østby", row.kid or "-", "e-post med lenke", "accepted", "stamping_done", "EHF"):
+    for words in ("Kari Østby", row.kid or "-", "e-mail with link", "accepted", "stamping_done", "EHF"):
         assert words in shown.stdout
     story = answer(morning, "invoice", "show", name)
     assert story["invoice"]["id"] == row.id
     assert story["invoice"]["payable_minor"] == 125_000
     assert [delivery["state"] for delivery in story["deliveries"]] == ["handed_over"]
     assert story["decisions"][0]["considered"][0] == ["ehf", "a private person"]
+
+
+async def test_on_a_narrow_terminal_a_list_is_a_block_a_row_and_no_line_is_too_long(morning: Flow) -> None:
+    wide, narrow = morning.command("parked", columns=160).stdout, morning.command("parked", columns=80).stdout
+    assert "what to do" in wide.splitlines()[2] and "┃" in wide
+    assert "┃" not in narrow
+    lines = [line.rstrip() for line in narrow.splitlines()]
+    assert "number:     5002" in lines and "reason:     sent_unknown" in lines
+    assert "            then: retry id:2 --arrived | --never-arrived" in lines
+    for words in (("status",), ("parked",), ("invoice", "show", "5002"), ("client", "list"), ("settlement", "list")):
+        shown = morning.command(*words, columns=80).stdout
+        assert max(map(len, shown.splitlines())) <= 80, words
+        assert not shown.startswith("\n"), words
+    for words in (("audit", "verify"), ("documents", "check")):
+        said = command(morning, *words)
+        assert said.stderr == "" and not said.stdout.startswith("\n"), words
 
 
 async def test_what_is_not_there_is_said_so(morning: Flow) -> None:
@@ -99,7 +136,7 @@ async def test_a_mail_nobody_knows_about_must_be_settled_in_words(morning: Flow)
 
 async def test_retry_never_arrived_sends_again(morning: Flow) -> None:
     said = command(morning, "retry", "5002", "--never-arrived")
-    assert (said.exit_code, "delivering" in said.stdout) == (0, True)
+    assert (said.exit_code, "(id 2, debtor 10001, Berit Brudd) goes on as delivering" in said.stdout) == (0, True)
     await morning.at(8, 10)
     assert morning.deliveries(5002) == [("email_link", "handed_over")]
     assert len(morning.mails("5002")) == 1

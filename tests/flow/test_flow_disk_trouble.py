@@ -162,13 +162,13 @@ async def test_commands_say_what_is_wrong_with_the_database_and_what_to_do(house
     with house.house.db.begin() as tx:
         tx.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     for command in (("status",), ("parked",), ("job", "intake"), ("run",), ("migrate",)):
-        assert "migrated by a newer version. Run that version, or restore the backup" in says(*command)
+        assert "run that version, or restore the backup taken before the upgrade" in says(*command)
     house.house.db.close()
     for lying in path.parent.glob("worker.db-*"):
         lying.unlink()
     path.write_bytes(b"a letter to the bank, not a database. " * 200)
     for command in (("status",), ("run",)):
-        assert "the file is damaged: stop every worker and restore the last backup" in says(*command)
+        assert "the file is damaged): stop every worker and restore the last backup" in says(*command)
     path.write_bytes(sound[:4096] + b"\xff" * (len(sound) - 4096))
     for command in (("status",), ("invoice", "show", "5001"), ("job", "intake")):
         assert "the file is damaged: stop every worker and restore the last backup" in says(*command)

@@ -141,6 +141,25 @@ async def test_the_pages_tell_the_day_escape_what_is_hostile_and_change_nothing(
         assert house.events("ops.failed")[0]["error_type"] == "OperationalError"
 
 
+async def test_a_closed_day_is_said_to_be_one_and_a_parked_delivery_is_due_for_nobody(tmp_path: Path) -> None:
+    async with looked_at(tmp_path) as (house, browser):
+        await enter(browser)
+        house.invoice(5004, person(10004, "Berit Brudd", "berit+drop-unkept@privat.example"))
+        await house.at(10, 30)
+        assert house.state(5004) == "parked: sent_unknown"
+        told = text_of(await browser.get("/"))
+        assert "e-mail with link unknown 1 0 – 1" in told
+        number = house.id_of(5004)
+        for path in ("/parked", f"/invoice/{number}"):
+            assert f"then: retry id:{number} --arrived | --never-arrived" in text_of(await browser.get(path))
+        story = text_of(await browser.get(f"/invoice/{house.id_of(5001)}"))
+        assert "first choice e-mail with link" in story and "to kari.ostby@privat.example" in story
+        assert "no payment is matched to it" in story
+        house.clock.turn(house.clock.now() + timedelta(days=3))  # Saturday
+        await enter(browser)
+        assert text_of(await browser.get("/")).count("Nothing has been run today (not a bank day).") == 2
+
+
 async def test_without_a_token_there_is_no_page(tmp_path: Path) -> None:
     async with flow(tmp_path) as house:
         inside = house.house

@@ -141,9 +141,11 @@ async def test_the_command_comes_up_and_ends_in_good_order(house: Flow) -> None:
         # Whatever time it is where this runs: work that is due, or the reason why there is none.
         reasons = ("run.started", "slot.missed", "day.closed", "day.nothing_due")
         await until(lambda: any(child.events(name) for name in reasons))
+        assert house.command("status").stdout.startswith("worker: alive, last heard of 25.11.2026")
         begun = asyncio.get_running_loop().time()
         child.process.send_signal(signal.SIGTERM)
         assert await child.ended() == 0
+        assert house.command("status").stdout.startswith("worker: NO SIGN of one since 25.11.2026")
         assert asyncio.get_running_loop().time() - begun < 30
         assert [line["event"] for line in child.lines if line["event"] in ("worker.stopping", "worker.stopped")] == [
             "worker.stopping", "worker.stopped",

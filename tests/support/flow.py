@@ -244,7 +244,10 @@ class Flow:
         """A command of the program, by the house's settings and clock."""
         arguments = [*words, "--settings", str(self.settings_path)]
         environment = {"COLUMNS": str(columns)}
-        return CliRunner().invoke(app, arguments, input=typed, env=environment, obj=self.clock)
+        try:
+            return CliRunner().invoke(app, arguments, input=typed, env=environment, obj=self.clock)
+        finally:  # a command of its own process sets up a log of its own
+            log.configure(style="json", level="info", stream=self.lines)
 
     async def threaded(self, *words: str) -> Result:
         """A command that talks with the outside, which this loop serves."""

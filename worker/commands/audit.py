@@ -8,7 +8,7 @@ from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TextCol
 from rich.text import Text
 
 from worker import tables
-from worker.commands.common import DEFAULT, Client, Json, Settings, open_database, worker_settings
+from worker.commands.common import DEFAULT, Client, Json, Settings, known_client, open_database, worker_settings
 from worker.store import story
 
 audit_app = typer.Typer(
@@ -35,11 +35,14 @@ def _group() -> None:
 @audit_app.command()
 def verify(client: Client = None, json: Json = False, settings: Settings = DEFAULT) -> None:
     """Read every invoice's story and check that it is as it was written. Exit code 1 when one is not."""
-    db = open_database(worker_settings(settings))
+    loaded = worker_settings(settings)
+    db = open_database(loaded)
+    known_client(db, loaded, client)
     seen = story.Verified()
+    console = Console(stderr=True)
     bar = Progress(
         SpinnerColumn(), TextColumn("reading the stories"), _Read(seen),
-        console=Console(stderr=True), transient=True, disable=json,
+        console=console, transient=True, disable=json or not console.is_terminal,
     )  # fmt: skip
     with bar:
         bar.add_task("verify", total=None)

@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from worker import tables
 from worker.commands.common import (
     DEFAULT,
+    Invoice,
     Json,
     Settings,
     fail,
@@ -41,13 +41,13 @@ def list_command(json: Json = False, settings: Settings = DEFAULT) -> None:
     if json:
         typer.echo(tables.as_json(rows))
     else:
-        tables.terminal(wide=True).print(_table(rows))
+        tables.terminal().print(_table(rows))
 
 
 @bounces_app.command("match")
 def match_command(
     bounce: Bounce,
-    invoice: Annotated[str, typer.Argument(help="Our id, CLIENT/NUMBER, a number, a KID or the ERP's id.")],
+    invoice: Invoice,
     note: Note = "",
     settings: Settings = DEFAULT,
 ) -> None:
@@ -79,9 +79,7 @@ def ignore_command(bounce: Bounce, note: Note = "", settings: Settings = DEFAULT
 def _table(rows: list[BounceRow]) -> RenderableType:
     if not rows:
         return Text("Nothing waits.")
-    table = Table(title=f"{len(rows)} waiting", title_justify="left", show_lines=True)
-    for heading in ("id", "arrived", "UID", "it is", "it says", "why it waits"):
-        table.add_column(heading, overflow="fold")
+    table = tables.Listing(f"{len(rows)} waiting", "id", "arrived", "UID", "it is", "it says", "why it waits")
     for row in rows:
         table.add_row(
             str(row.id), tables.when(row.arrived_at or row.noted_at), row.mailbox_uid, row.kind, Text(row.detail),

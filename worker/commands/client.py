@@ -9,7 +9,6 @@ from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from worker import tables
@@ -258,7 +257,7 @@ def list_clients(json: Json = False, settings: Settings = DEFAULT) -> None:
         rows = [{"client": name, "broken": broken.get(name, []), "paused": paused.get(name)} for name in names]
         typer.echo(tables.as_json(rows))
     else:
-        tables.terminal(wide=True).print(_listed({client.name: client for client in clients}, broken, paused, names))
+        tables.terminal().print(_listed({client.name: client for client in clients}, broken, paused, names))
 
 
 def _listed(
@@ -269,9 +268,7 @@ def _listed(
 ) -> RenderableType:
     if not names:
         return Text("no clients: factoring-worker client new NAME")
-    table = Table(title_justify="left")
-    for heading in ("client", "name", "organisation number", "state"):
-        table.add_column(heading, overflow="fold")
+    table = tables.Listing("", "client", "name", "organisation number", "state", wants=100, lines=False)
     for name in names:
         own = clients[name].settings if name in clients else None
         if name in broken:
@@ -303,7 +300,7 @@ def pause(
     who = who_asks(by)
     if not (_folder(loaded) / f"{name}.env").is_file():
         fail(f"no such client: {_folder(loaded) / name}.env is not there", 2)
-    log.configure(style=loaded.log_format, level=loaded.log_level)
+    log.beside_answers(style=loaded.log_format, level=loaded.log_level)
     db = open_database(loaded)
     with contextlib.closing(db):
         if not pauses.pause(db, client=name, by=who, note=why, now=the_clock().now()):
@@ -317,7 +314,7 @@ def resume(name: Name, by: By = "", settings: Settings = DEFAULT) -> None:
     """Let a paused client go on at the next slot, within ten minutes in working hours."""
     loaded = worker_settings(settings)
     who = who_asks(by)
-    log.configure(style=loaded.log_format, level=loaded.log_level)
+    log.beside_answers(style=loaded.log_format, level=loaded.log_level)
     db = open_database(loaded)
     with contextlib.closing(db):
         if not pauses.resume(db, client=name, by=who, now=the_clock().now()):

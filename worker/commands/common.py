@@ -6,7 +6,8 @@ import asyncio
 import getpass
 from collections.abc import Coroutine
 from contextvars import ContextVar
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -14,8 +15,10 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
+from worker import telling
+from worker.clients import load_all_clients
 from worker.settings import ClientFile, WorkerSettings, load_worker
-from worker.store import reading
+from worker.store import pauses, reading
 from worker.store.database import Database, SchemaError, require_head
 from worker.store.one_host import OneHost
 from worker.store.rows import InvoiceRow
@@ -48,6 +51,9 @@ Settings = Annotated[
     Path, typer.Option("--settings", envvar="WORKER_SETTINGS", help="The factor's env file.", show_default=True)
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Invoice = Annotated[
+    str, typer.Argument(help="CLIENT/NUMBER, a number, a KID, the ERP's id or ours; id:17 is our id and nothing else.")
+]
 Client = Annotated[str | None, typer.Option("--client", help="Only this client (the name of its env file).")]
 Now = Annotated[str | None, typer.Option("--now", help="Pretend it is this ISO 8601 time (not in production).")]
 By = Annotated[str, typer.Option("--by", help="Who asks for it; your user name otherwise.")]
@@ -81,6 +87,21 @@ def open_database(settings: WorkerSettings) -> Database:
     return db
 
 
+@dataclass(frozen=True, slots=True)
+class WorkersMark:
+    """How long `ago` a worker last wrote its mark beside a SQLite file; `working`: it did not end by itself since."""
+
+    ago: timedelta
+    working: bool
+
+
+def workers_mark(db: Database) -> WorkersMark | None:
+    """None when there is none: another database, or no worker yet. Marks bear the machine's time, whatever clock is
+    handed in."""
+    found = OneHost(db.file).worker()
+    return WorkersMark(SystemClock().now() - found.at, found.working) if found else None
+
+
 def the_clock() -> Clock:
     """The clock the command in hand goes by."""
     return _clock.get()
@@ -101,22 +122,34 @@ def clock_of(now: str | None, settings: WorkerSettings) -> Clock:
 
 def choose(clients: list[ClientFile], name: str | None) -> list[ClientFile]:
     """Every client, or the one named; ends with code 2 when there is none."""
-    chosen = [client for client in clients if name in (None, client.name)]
-    if not chosen:
-        known = ", ".join(client.name for client in clients) or "none"
-        fail(f"no such client; usable clients: {known}", 2)
-    return chosen
+    return [client for client in clients if name in (None, client.name)] or _no_such_client(clients)
+
+
+def known_client(db: Database, settings: WorkerSettings, name: str | None) -> str | None:
+    """The name as given, for a command that only reads; ends with code 2 when neither a file nor the store has it."""
+    if name is None or name in reading.clients_known(db) or name in pauses.paused(db):
+        return name
+    clients, bad = load_all_clients(settings)
+    if name in {client.name for client in clients} or f"{name}.env" in {error.file for error in bad}:
+        return name
+    db.close()
+    return _no_such_client(clients)
+
+
+def _no_such_client(clients: list[ClientFile]) -> NoReturn:
+    known = ", ".join(client.name for client in clients) or "none"
+    fail(f"no such client; usable clients: {known}", 2)
 
 
 def one_invoice(db: Database, reference: str) -> InvoiceRow:
-    """The invoice a person named; ends with code 1 when none or several fit."""
+    """The invoice a person named; ends with code 1 when none or several fit: nobody guesses which one was meant."""
     found = reading.find(db, reference)
     if not found:
         fail(f"no invoice {reference}", 1)
     if len(found) > 1:
         for row in found:
-            typer.echo(f"  id {row.id}: {row.kind} {row.number} of {row.client}", err=True)
-        fail("several invoices fit: name one by its id", 1)
+            typer.echo(f"  id:{row.id}  {telling.named(row)}", err=True)
+        fail(f"several invoices fit {reference}: name one by its id:…, or by CLIENT/NUMBER", 1)
     return found[0]
 
 

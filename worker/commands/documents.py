@@ -114,9 +114,10 @@ def _documents(settings: WorkerSettings) -> DocumentStore:
 
 def _shown(what: str, things: Iterable[T], *, quiet: bool) -> Iterator[T]:
     """The things, with a count on standard error while they pass."""
+    console = Console(stderr=True)
     with Progress(
         SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn(),
-        console=Console(stderr=True), transient=True, disable=quiet,
+        console=console, transient=True, disable=quiet or not console.is_terminal,
     ) as progress:  # fmt: skip
         task = progress.add_task(what, total=None)
         for thing in things:

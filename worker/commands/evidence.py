@@ -7,14 +7,23 @@ from typing import Annotated
 
 import typer
 
-from worker.commands.common import DEFAULT, Settings, fail, one_invoice, open_database, the_clock, worker_settings
+from worker.commands.common import (
+    DEFAULT,
+    Invoice,
+    Settings,
+    fail,
+    one_invoice,
+    open_database,
+    the_clock,
+    worker_settings,
+)
 from worker.evidence import collect
 from worker.support import files
 from worker.wiring import build_documents
 
 
 def evidence(
-    invoice: Annotated[str, typer.Argument(help="Our id, CLIENT/NUMBER, a number, a KID or the ERP's id.")],
+    invoice: Invoice,
     out: Annotated[
         Path | None, typer.Option("--out", help="The zip to write; evidence-CLIENT-NUMBER.zip otherwise.")
     ] = None,

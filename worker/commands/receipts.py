@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from worker import tables
 from worker.commands.common import (
     DEFAULT,
+    Invoice,
     Json,
     Settings,
     fail,
@@ -42,13 +42,13 @@ def list_command(json: Json = False, settings: Settings = DEFAULT) -> None:
     if json:
         typer.echo(tables.as_json(rows))
     else:
-        tables.terminal(wide=True).print(_table(rows))
+        tables.terminal().print(_table(rows))
 
 
 @receipts_app.command("match")
 def match_command(
     receipt: Receipt,
-    invoice: Annotated[str, typer.Argument(help="Our id, CLIENT/NUMBER, a number, a KID or the ERP's id.")],
+    invoice: Invoice,
     note: Note = "",
     settings: Settings = DEFAULT,
 ) -> None:
@@ -87,9 +87,7 @@ def _settle(receipt: int, reference: str, note: str, settings: Settings) -> None
 def _table(rows: list[ReceiptRow]) -> RenderableType:
     if not rows:
         return Text("Nothing waits.")
-    table = Table(title=f"{len(rows)} waiting", title_justify="left", show_lines=True)
-    for heading in ("id", "said", "job", "it says", "in the file", "why it waits"):
-        table.add_column(heading, overflow="fold")
+    table = tables.Listing(f"{len(rows)} waiting", "id", "said", "job", "it says", "in the file", "why it waits")
     for row in rows:
         table.add_row(
             str(row.id), tables.when(row.said_at or row.noted_at), Text(row.job), Text(f"{row.status} {row.detail}"),

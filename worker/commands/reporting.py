@@ -67,9 +67,9 @@ def completeness(
         typer.echo(tables.as_json(told | {one.client: _without_check(one) for one in left_out}))
     else:
         for name, one in found.items():
-            tables.terminal(wide=True).print(tables.completeness_view(name, one, now=clock.now()))
+            tables.terminal().print(tables.completeness_view(name, one, now=clock.now()))
         for one in left_out:
-            tables.terminal(wide=True).print(_not_checked_view(one))
+            tables.terminal().print(_not_checked_view(one))
     if left_out or any(not one.finished or one.unexplained for one in found.values()):
         raise typer.Exit(1)
 

@@ -11,6 +11,7 @@ from worker.clients import load_all_clients
 from worker.commands.common import (
     DEFAULT,
     By,
+    Invoice,
     Now,
     Settings,
     choose,
@@ -21,12 +22,13 @@ from worker.commands.common import (
     who_asks,
     worker_settings,
 )
-from worker.model.channel import FACTS, Channel
+from worker.model.channel import Channel
 from worker.routing import resend_address
 from worker.store import deliveries, resending
 from worker.support import log
 from worker.support.clock import oslo_date
 from worker.support.log import bound, get_logger
+from worker.telling import channel_name, named
 from worker.wiring import routing_rules
 
 
@@ -41,7 +43,7 @@ class ChannelName(StrEnum):
 
 
 def resend(
-    invoice: Annotated[str, typer.Argument(help="Our id, CLIENT/NUMBER, a number, a KID or the ERP's id.")],
+    invoice: Invoice,
     channel: Annotated[ChannelName, typer.Option("--channel", help="Which way it goes now.")],
     reason: Annotated[str, typer.Option("--reason", help="Why, for whoever looks at it later.")],
     address: Annotated[
@@ -57,7 +59,7 @@ def resend(
 ) -> None:
     """Deliver an invoice once more, on the channel you choose; the next job sends it and the ERP is told."""
     loaded = worker_settings(settings)
-    log.configure(style=loaded.log_format, level=loaded.log_level)
+    log.beside_answers(style=loaded.log_format, level=loaded.log_level)
     clock = clock_of(now, loaded)
     who = who_asks(by)
     why = " ".join(reason.split())
@@ -78,4 +80,4 @@ def resend(
         db.close()
     with bound(client=row.client, invoice=row.id, delivery=made.id):
         get_logger().info("delivery.resend_asked", channel=chosen, by=who)
-    typer.echo(f"invoice {row.id} goes out as {FACTS[chosen].norwegian} with the next job (delivery {made.number})")
+    typer.echo(f"{named(row)} goes out as {channel_name(chosen)} with the next job (delivery {made.number})")

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from worker import tables
@@ -17,6 +16,7 @@ from worker.commands.common import (
     Json,
     Settings,
     fail,
+    known_client,
     one_invoice,
     open_database,
     the_clock,
@@ -45,8 +45,9 @@ def list_command(client: Client = None, json: Json = False, settings: Settings =
 
     With --client also what belongs to no client yet: it may be that one's.
     """
-    db = open_database(worker_settings(settings))
-    items = settlement.waiting(db, client=client)
+    loaded = worker_settings(settings)
+    db = open_database(loaded)
+    items = settlement.waiting(db, client=known_client(db, loaded, client))
     refused = vouchers.refused(db, client=client)
     held = vouchers.held(db, client=client)
     db.close()
@@ -54,7 +55,7 @@ def list_command(client: Client = None, json: Json = False, settings: Settings =
         named = [{"client": name, "why": why, "vouchers": count} for name, why, count in held]
         typer.echo(tables.as_json({"waiting": items, "refused_vouchers": refused, "held_vouchers": named}))
     else:
-        tables.terminal(wide=True).print(Group(_items(items), _refused(refused), _held(held)))
+        tables.terminal().print(Group(_items(items), _refused(refused), _held(held)))
 
 
 @settlement_app.command("files")
@@ -70,7 +71,7 @@ def files_command(
     if json:
         typer.echo(tables.as_json(found))
     else:
-        tables.terminal(wide=True).print(_files(found))
+        tables.terminal().print(_files(found))
 
 
 @settlement_app.command("match")
@@ -181,16 +182,15 @@ def check_parts(row: ItemRow, parts: list[tuple[InvoiceRow, int | None]]) -> Non
 def _items(rows: list[ItemRow]) -> RenderableType:
     if not rows:
         return Text("Nothing waits.")
-    table = Table(title=f"{len(rows)} waiting", title_justify="left", show_lines=True)
-    for heading in ("item", "client", "date", "what", "amount", "reason", "what to do"):
-        table.add_column(heading, overflow="fold")
+    table = tables.Listing(f"{len(rows)} waiting", "item", "client", "date", "what", "amount", "reason", "what to do")
     for row in rows:
         facts = WAITING[WaitReason(row.reason or WaitReason.NO_REFERENCE)]
         said = str(row.facts.get("payer_name") or row.facts.get("text") or "")
         table.add_row(
             str(row.id), row.client or "no client yet", f"{row.event_date:%d.%m.%Y}",
             Text(f"{row.kind} {said}".strip()),
-            tables.money(row.amount), Text(f"{row.reason}: {row.note or facts.meaning}"), Text(facts.remedy),
+            tables.money(row.amount), Text.assemble((f"{row.reason}", "bold"), f"\n{row.note or facts.meaning}"),
+            Text(facts.remedy),
         )  # fmt: skip
     return table
 
@@ -198,9 +198,7 @@ def _items(rows: list[ItemRow]) -> RenderableType:
 def _refused(rows: list[VoucherRow]) -> RenderableType:
     if not rows:
         return Text("No voucher is refused.")
-    table = Table(title=f"{len(rows)} vouchers refused", title_justify="left", show_lines=True)
-    for heading in ("voucher", "client", "date", "text", "the ERP's words"):
-        table.add_column(heading, overflow="fold")
+    table = tables.Listing(f"{len(rows)} vouchers refused", "voucher", "client", "date", "text", "the ERP's words")
     for row in rows:
         table.add_row(str(row.id), row.client, f"{row.date:%d.%m.%Y}", Text(str(row.content["description"])),
                       Text(row.answer))  # fmt: skip
@@ -210,9 +208,7 @@ def _refused(rows: list[VoucherRow]) -> RenderableType:
 def _held(found: list[tuple[str, str, int]]) -> RenderableType:
     if not found:
         return Text("No voucher is held back.")
-    table = Table(title="Vouchers held back", title_justify="left", show_lines=True)
-    for heading in ("client", "vouchers", "why", "what to do"):
-        table.add_column(heading, overflow="fold")
+    table = tables.Listing("Vouchers held back", "client", "vouchers", "why", "what to do")
     for name, why, count in found:
         table.add_row(name, str(count), Text(why), Text("open the account in the ERP; they go by themselves at the next"
                       " follow-up (every ten minutes of the day)"))  # fmt: skip
@@ -222,9 +218,16 @@ def _held(found: list[tuple[str, str, int]]) -> RenderableType:
 def _files(rows: list[FileRow]) -> RenderableType:
     if not rows:
         return Text("No file has come.")
-    table = Table(title=f"{len(rows)} files, the last first", title_justify="left", show_lines=True)
-    for heading in ("received", "name", "format", "state", "new", "known", "beside, not for us"):
-        table.add_column(heading, overflow="fold")
+    table = tables.Listing(
+        f"{len(rows)} files, the last first",
+        "received",
+        "name",
+        "format",
+        "state",
+        "new",
+        "known",
+        "beside, not for us",
+    )
     for row in rows:
         beside = [
             f"{part['transactions']} of {part['what']}: {tables.money(Money(part['minor'], part['currency']))}"

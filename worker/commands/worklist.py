@@ -14,6 +14,7 @@ import typer
 from worker.commands.common import (
     DEFAULT,
     By,
+    Invoice,
     Now,
     Settings,
     clock_of,
@@ -25,42 +26,44 @@ from worker.commands.common import (
 )
 from worker.store import holding
 from worker.store.database import Database
+from worker.store.rows import InvoiceRow
 from worker.support import log
 from worker.support.log import bound, get_logger
+from worker.telling import named
 
-Invoice = Annotated[str, typer.Argument(help="Our id, CLIENT/NUMBER, a number, a KID or the ERP's id.")]
 Note = Annotated[str, typer.Option("--note", help="Why, for whoever looks at it later.")]
 
 
 def hold(invoice: Invoice, note: Note, by: By = "", now: Now = None, settings: Settings = DEFAULT) -> None:
     """Stop an invoice where it stands, until `release`: nothing is sent or reported meanwhile."""
     with _asked(invoice, note, by, now, settings) as wish:
-        holding.hold(wish.db, wish.invoice_id, note=wish.note, by=wish.by, now=wish.now)
+        holding.hold(wish.db, wish.invoice.id, note=wish.note, by=wish.by, now=wish.now)
         get_logger().info("invoice.held", by=wish.by)
-    typer.echo(f"invoice {wish.invoice_id} is held; `factoring-worker release {wish.invoice_id}` lets it go on")
+    again = f"factoring-worker release id:{wish.invoice.id} --note WHY"
+    typer.echo(f"{named(wish.invoice)} is held; `{again}` lets it go on")
 
 
 def release(invoice: Invoice, note: Note, by: By = "", now: Now = None, settings: Settings = DEFAULT) -> None:
     """Let an invoice go on that was stopped by `hold`."""
     with _asked(invoice, note, by, now, settings) as wish:
-        state = holding.release(wish.db, wish.invoice_id, note=wish.note, by=wish.by, now=wish.now)
+        state = holding.release(wish.db, wish.invoice.id, note=wish.note, by=wish.by, now=wish.now)
         get_logger().info("invoice.released", by=wish.by)
-    typer.echo(f"invoice {wish.invoice_id} goes on as {state}; the next job takes it up")
+    typer.echo(f"{named(wish.invoice)} goes on as {state}; the next job takes it up")
 
 
 def withdraw(invoice: Invoice, note: Note, by: By = "", now: Now = None, settings: Settings = DEFAULT) -> None:
     """Handle an invoice by hand from now on: nothing more is sent, links are closed, the ERP is told nothing more."""
     with _asked(invoice, note, by, now, settings) as wish:
-        stopped = holding.withdraw(wish.db, wish.invoice_id, note=wish.note, by=wish.by, now=wish.now)
+        stopped = holding.withdraw(wish.db, wish.invoice.id, note=wish.note, by=wish.by, now=wish.now)
         get_logger().info("invoice.withdrawn", by=wish.by)
     waiting = f", {stopped} waiting deliveries stopped" if stopped else ""
-    typer.echo(f"invoice {wish.invoice_id} is withdrawn{waiting}. Tell ERP and debtor by hand.")
+    typer.echo(f"{named(wish.invoice)} is withdrawn{waiting}. Tell ERP and debtor by hand.")
 
 
 @dataclass(frozen=True, slots=True)
 class _Wish:
     db: Database
-    invoice_id: int
+    invoice: InvoiceRow
     note: str
     by: str
     now: datetime
@@ -78,7 +81,7 @@ def _asked(invoice: str, note: str, by: str, now: str | None, settings: Path) ->
     try:
         row = one_invoice(db, invoice)
         with bound(client=row.client, invoice=row.id):
-            yield _Wish(db, row.id, why, who, clock.now())
+            yield _Wish(db, row, why, who, clock.now())
     except holding.CannotHold as error:
         fail(str(error), 1)
     finally:

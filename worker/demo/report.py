@@ -69,7 +69,7 @@ def stories(db: Database) -> list[Story]:
 def outcome(story: Story) -> str:
     """In words: where it went, or what it waits for."""
     row = story.invoice
-    steps = [f"{FACTS[Channel(d.channel)].norwegian}: {_state(d)}" for d in story.deliveries]
+    steps = [f"{FACTS[Channel(d.channel)].english}: {_state(d)}" for d in story.deliveries]
     if row.state == JourneyState.PARKED:
         steps.append(f"PARKED {row.parked_reason}")
     elif row.state == JourneyState.POSTED_BACK:
@@ -101,8 +101,9 @@ def table(all_stories: list[Story]) -> Table:
     for story in all_stories:
         row = story.invoice
         parked = row.state == JourneyState.PARKED
-        first = FACTS[Channel(row.route)].norwegian if row.route else "-"
-        label = Text(f"{'K' if row.kind == 'credit_note' else ''}{row.number}\n{row.client}\n{money(row.total)}")
+        first = FACTS[Channel(row.route)].english if row.route else "-"
+        kind = "credit note\n" if row.kind == "credit_note" else ""
+        label = Text(f"{row.number}\n{kind}{row.client}\n{money(row.total)}")
         kid = row.kid or ("" if row.state in (JourneyState.FETCHED, JourneyState.PARKED) else "none (credit)")
         shown.add_row(
             label,

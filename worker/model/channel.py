@@ -25,13 +25,15 @@ class Channel(StrEnum):
 class ChannelFacts:
     """`needs` names the address a delivery on this channel carries; `next_after_refusal` is in order of trial.
 
-    `receipt_follows`: what was handed over is asked about until the receiver's side has said yes or no.
+    `norwegian` is what mails, letters and the ERP's texts call it, `english` what the console, the page and a story's
+    reasons do. `receipt_follows`: what was handed over is asked about until the receiver's side has said yes or no.
     """
 
     needs: str
     opening_is_seen: bool
     next_after_refusal: tuple[Channel, ...]
     norwegian: str
+    english: str
     receipt_follows: bool = False
 
 
@@ -39,14 +41,24 @@ class ChannelFacts:
 # Which of the two e-mail channels is the client's choice; both are listed and the one not chosen is skipped.
 FACTS: dict[Channel, ChannelFacts] = {
     Channel.EHF: ChannelFacts(
-        "participant", False, (Channel.EMAIL_LINK, Channel.EMAIL_PDF, Channel.LETTER), "EHF", receipt_follows=True
+        "participant",
+        False,
+        (Channel.EMAIL_LINK, Channel.EMAIL_PDF, Channel.LETTER),
+        "EHF",
+        "EHF",
+        receipt_follows=True,
     ),
     Channel.EFAKTURA: ChannelFacts(
-        "consumer", False, (Channel.EMAIL_LINK, Channel.EMAIL_PDF, Channel.LETTER), "eFaktura", receipt_follows=True
+        "consumer",
+        False,
+        (Channel.EMAIL_LINK, Channel.EMAIL_PDF, Channel.LETTER),
+        "eFaktura",
+        "eFaktura",
+        receipt_follows=True,
     ),
-    Channel.EMAIL_LINK: ChannelFacts("email", True, (Channel.LETTER,), "e-post med lenke"),
-    Channel.EMAIL_PDF: ChannelFacts("email", False, (Channel.LETTER,), "e-post med PDF"),
-    Channel.LETTER: ChannelFacts("postal_address", False, (), "brev"),
+    Channel.EMAIL_LINK: ChannelFacts("email", True, (Channel.LETTER,), "e-post med lenke", "e-mail with link"),
+    Channel.EMAIL_PDF: ChannelFacts("email", False, (Channel.LETTER,), "e-post med PDF", "e-mail with PDF"),
+    Channel.LETTER: ChannelFacts("postal_address", False, (), "brev", "letter"),
 }
 
 

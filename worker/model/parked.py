@@ -230,7 +230,7 @@ PARKED: dict[ParkedReason, ParkedFacts] = {
         "factor",
         True,
         "whether the debtor can receive EHF cannot be found out now",
-        "nothing: it is looked up again every ten minutes and at the next intake",
+        "nothing needs doing, it is looked up again every ten minutes and at the next intake",
     ),
     _R.NO_CHANNEL_LEFT: ParkedFacts(
         "factor",

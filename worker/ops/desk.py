@@ -17,7 +17,7 @@ from worker.ops.figures import Clients
 from worker.store import bounces, figures, overview, pauses, print_receipts, reading, settlement, vouchers
 from worker.store.database import Database
 from worker.store.rows import InvoiceRow, SlotRow
-from worker.support.clock import Clock, oslo, oslo_date
+from worker.support.clock import Clock, is_bank_day, oslo, oslo_date
 from worker.telling import channel_name, counts, debtor_name, money, when
 
 SHOWN = 200  # rows of a list; the rest is counted, and the commands list it
@@ -44,6 +44,7 @@ class Desk:
         names = sorted({*known.running, *known.paused, *known.broken, *(one.client for one in found.invoices)})
         midnight = oslo(oslo_date(now), time())
         return {
+            "bank_day": is_bank_day(oslo_date(now)),
             "clients": [
                 {
                     "name": name,
@@ -64,7 +65,8 @@ class Desk:
                     "state": one.state,
                     "count": one.count,
                     "due": one.due,
-                    "since": when(one.since),
+                    "since": when(one.since) or "–",
+                    "parked": one.parked,
                 }
                 for one in overview.queue(self.db, now=now)
             ],
@@ -139,6 +141,7 @@ class Desk:
             "advice": _parked(row, self.clock.now()) if row.state == JourneyState.PARKED else None,
             "considered": telling.considered(story),
             "ways": telling.ways(story),
+            "paid": telling.paid(story),
             "events": [
                 {"at": when(one.at), "event": one.event, "from": one.from_state or "", "to": one.to_state or "",
                  "detail": one.detail or ""}
@@ -183,8 +186,8 @@ def _run(row: SlotRow) -> dict[str, Any]:
 def _parked(row: InvoiceRow, now: datetime) -> dict[str, Any]:
     known = row.parked_reason in set(ParkedReason)
     facts = PARKED[ParkedReason(row.parked_reason) if known else ParkedReason.UNEXPECTED]
+    advice = telling.advice(row)
     days = (now - row.waits_since).days
-    word = "release" if row.parked_reason == ParkedReason.HELD else "retry"
     return {
         "id": row.id,
         "number": row.number,
@@ -194,7 +197,7 @@ def _parked(row: InvoiceRow, now: datetime) -> dict[str, Any]:
         "age": "today" if days < 1 else "1 day" if days == 1 else f"{days} days",
         "reason": row.parked_reason or "",
         "detail": row.parked_detail or facts.meaning,
-        "owner": facts.owner,
-        "remedy": facts.remedy,
-        "goes_on": "goes on by itself when mended" if facts.looked_at_again else f"then: {word} {row.id}",
+        "owner": advice.owner,
+        "remedy": advice.remedy,
+        "goes_on": advice.then,
     }

@@ -149,7 +149,7 @@ def choose(
 
     addresses = email_addresses(debtor.email)
     if addresses:
-        reason = f"no EHF; has an e-mail address, and the client has chosen {FACTS[rules.email_channel].norwegian}"
+        reason = f"no EHF; has an e-mail address, and the client has chosen {FACTS[rules.email_channel].english}"
         return Decision(
             rules.email_channel,
             "; ".join(addresses),
@@ -207,11 +207,11 @@ def next_channel(
             if not addresses or is_print_only(debtor, rules):
                 passed.append((channel, "no usable e-mail address"))
                 continue
-            reason = f"{FACTS[failed].norwegian} ended: {why}"
+            reason = f"{FACTS[failed].english} ended: {why}"
             return Decision(channel, "; ".join(addresses), reason, (*passed, (channel, reason)))
         elif channel is Channel.LETTER:
-            return _letter(debtor, f"{FACTS[failed].norwegian} ended: {why}", passed)
+            return _letter(debtor, f"{FACTS[failed].english} ended: {why}", passed)
     return Decision(
-        None, "", f"no channel after {FACTS[failed].norwegian}: {why}", tuple(passed),
+        None, "", f"no channel after {FACTS[failed].english}: {why}", tuple(passed),
         park=ParkedReason.NO_CHANNEL_LEFT,
     )  # fmt: skip

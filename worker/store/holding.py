@@ -69,6 +69,6 @@ def _unsent(tx: Connection, invoice: InvoiceRow) -> list[DeliveryRow]:
     rows = [DeliveryRow.of(row) for row in tx.execute(query.with_for_update(key_share=True)).mappings()]
     for row in rows:
         if row.state == DeliveryState.SENDING:
-            name = FACTS[Channel(row.channel)].norwegian
+            name = FACTS[Channel(row.channel)].english
             raise CannotHold(f"it is being sent as {name} at this moment: ask again in some minutes")
     return [row for row in rows if row.state == DeliveryState.READY]

@@ -12,6 +12,7 @@ import json
 import os
 import socket
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
@@ -36,6 +37,22 @@ def this_host() -> tuple[str, str]:
     return socket.gethostname(), socket.gethostname()
 
 
+@dataclass(frozen=True, slots=True)
+class WorkerSeen:
+    """When a worker last said that it is at work, or (`working` false) that it ends."""
+
+    at: datetime
+    working: bool
+
+
+def _worker_of(content: bytes) -> WorkerSeen | None:
+    try:
+        said = json.loads(content)
+        return WorkerSeen(datetime.fromisoformat(said["worker"]), bool(said["working"]))
+    except (ValueError, KeyError, TypeError):
+        return None  # no worker yet, one of an earlier version, or a mark cut short by a crash
+
+
 class OneHost:
     """The right to work on the file from this machine. `file` None (another database): everything is allowed.
 
@@ -52,9 +69,20 @@ class OneHost:
         self._write(now, stamp=now)
         return self
 
-    beat = take
+    def beat(self, now: datetime) -> Self:
+        """The same, and says that a worker is at work here: a command only takes. Raises DatabaseUnusable."""
+        self._write(now, stamp=now, working=True)
+        return self
 
-    def _write(self, now: datetime, *, stamp: datetime) -> None:
+    def worker(self) -> WorkerSeen | None:
+        """The last a worker said of itself; None when none ever has."""
+        if self._path is None:
+            return None
+        with suppress(OSError):
+            return _worker_of(self._path.read_bytes())
+        return None
+
+    def _write(self, now: datetime, *, stamp: datetime, working: bool | None = None) -> None:
         if self._path is None:
             return
         try:
@@ -64,8 +92,13 @@ class OneHost:
             raise DatabaseUnusable(what, "make folder and file the worker's user's") from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            self._refuse_another(os.pread(descriptor, 4096, 0), now)
-            said = json.dumps({"host": self._identity, "name": self._name, "at": stamp.isoformat()}).encode()
+            before = os.pread(descriptor, 4096, 0)
+            self._refuse_another(before, now)
+            worker = _worker_of(before) if working is None else WorkerSeen(now, working)
+            words: dict[str, object] = {"host": self._identity, "name": self._name, "at": stamp.isoformat()}
+            if worker is not None:
+                words |= {"worker": worker.at.isoformat(), "working": worker.working}
+            said = json.dumps(words).encode()
             os.pwrite(descriptor, said, 0)
             os.ftruncate(descriptor, len(said))
             os.fsync(descriptor)
@@ -83,7 +116,7 @@ class OneHost:
         next beat."""
         if self._path is not None:
             with suppress(DatabaseUnusable, OSError):
-                self._write(now, stamp=now - SILENCE)
+                self._write(now, stamp=now - SILENCE, working=False)
 
     def _refuse_another(self, content: bytes, now: datetime) -> None:
         try:

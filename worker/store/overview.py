@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import case, func, select
+from sqlalchemy import and_, case, func, select
 
 from worker.model.journey import DeliveryState, JourneyState
 from worker.store.database import Database
+from worker.store.deliveries import goes_on
 from worker.store.rows import InvoiceRow, SlotRow
 from worker.store.tables import deliveries, invoices, slots
 
@@ -18,32 +19,41 @@ _WAITING = (DeliveryState.READY, DeliveryState.SENDING, DeliveryState.UNKNOWN)
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """Deliveries of a channel in one state. `due`: how many of them may be tried now; `since`: the oldest's time."""
+    """Deliveries of a channel in one state. `due`: how many of them may be tried now; `since`: the oldest's time.
+
+    `parked`: how many wait with their invoice for a person, and are due for nobody; `since` is None when all do."""
 
     channel: str
     state: str
     count: int
     due: int
-    since: datetime
+    since: datetime | None
+    parked: int
 
 
 def queue(db: Database, *, now: datetime) -> list[Queued]:
     """What is still to be handed over, or of unknown outcome."""
     columns = deliveries.c
+    moves = goes_on()  # what the ERP has not taken stands still, its delivery does not
     with db.read() as tx:
         rows = tx.execute(
             select(
                 columns.channel,
                 columns.state,
                 func.count(),
-                func.sum(case((columns.due_at <= now, 1), else_=0)),
-                func.min(columns.due_at),
+                func.sum(case((and_(columns.due_at <= now, moves), 1), else_=0)),
+                func.min(case((moves, columns.due_at))),
+                func.sum(case((moves, 0), else_=1)),
             )
-            .where(columns.state.in_(_WAITING))
+            .join(invoices, invoices.c.id == columns.invoice_id)
+            .where(columns.state.in_(_WAITING), invoices.c.state != JourneyState.WITHDRAWN)
             .group_by(columns.channel, columns.state)
             .order_by(columns.channel, columns.state)
         )
-        return [Queued(channel, state, count, int(due), since) for channel, state, count, due, since in rows]
+        return [
+            Queued(channel, state, count, int(due), since, int(parked))
+            for channel, state, count, due, since, parked in rows
+        ]
 
 
 def runs_since(db: Database, *, client: str, jobs: Sequence[str], since: datetime) -> list[SlotRow]:

@@ -10,14 +10,18 @@ from typing import Any
 from sqlalchemy import func, select
 
 from worker.model.journey import JourneyState
+from worker.store import payments
 from worker.store.database import Database
+from worker.store.payments import Payment
 from worker.store.rows import AttemptRow, DecisionRow, DeliveryRow, EventRow, InvoiceRow, PostbackRow
+from worker.store.settlement import settled_minor
 from worker.store.tables import attempts, decisions, deliveries, events, invoices, postbacks, warnings
 
 
 @dataclass(frozen=True, slots=True)
 class ClientStatus:
-    """Counts for one client. `oldest_undelivered`: when the oldest invoice not yet handed over was fetched."""
+    """Counts for one client. `oldest_undelivered`: when the oldest invoice neither handed over nor parked was
+    fetched, as the metric of that name says."""
 
     client: str
     states: dict[str, int]
@@ -29,7 +33,8 @@ class ClientStatus:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """Everything known about one invoice."""
+    """Everything known about one invoice. `left_minor`: what is left to pay, as the portal shows it; None for a credit.
+    `credited_by`: the credit notes that name it, number and minor units."""
 
     invoice: InvoiceRow
     warnings: list[tuple[str, str]]
@@ -38,12 +43,17 @@ class Story:
     attempts: list[AttemptRow]
     postbacks: list[PostbackRow]
     events: list[EventRow]
+    payments: list[Payment]
+    left_minor: int | None
+    credited_by: list[tuple[str, int]]
 
 
-_OUR_ID = re.compile("[1-9][0-9]{0,17}")  # a KID has leading zeros, or more digits than a row number can
+# Whoever means our id and nothing else says `id:17`. A bare one may be somebody's number as well; a KID has leading
+# zeros, or more digits than a row number can.
+_OUR_ID = re.compile("(id:)?([1-9][0-9]{0,17})")
 _UNDELIVERED = (
     JourneyState.FETCHED, JourneyState.CHECKED, JourneyState.STAMPED, JourneyState.REGISTERED, JourneyState.ROUTED,
-    JourneyState.DELIVERING, JourneyState.PARKED,
+    JourneyState.DELIVERING,
 )  # fmt: skip
 
 
@@ -93,16 +103,16 @@ def all_invoices(db: Database) -> list[InvoiceRow]:
 
 
 def find(db: Database, reference: str) -> list[InvoiceRow]:
-    """Invoices by our id (`17`), by `client/number`, by number, KID or ERP id. Our own id wins over a number."""
+    """Every invoice it fits: by `client/number`, by number, KID, ERP id or our id (`17`); by our id alone (`id:17`)."""
     client, slash, number = reference.partition("/")  # a client's name has no slash, an invoice number may
     where: Any = (invoices.c.number == reference) | (invoices.c.kid == reference) | (invoices.c.erp_id == reference)
     if slash:
         where |= (invoices.c.client == client) & (invoices.c.number == number)
+    ours = _OUR_ID.fullmatch(reference)
+    if ours is not None:
+        own = invoices.c.id == int(ours[2])
+        where = own if ours[1] else where | own
     with db.read() as tx:
-        if _OUR_ID.fullmatch(reference):
-            row = tx.execute(select(invoices).where(invoices.c.id == int(reference))).mappings().first()
-            if row is not None:
-                return [InvoiceRow.of(row)]
         rows = tx.execute(select(invoices).where(where).order_by(invoices.c.id)).mappings()
         return [InvoiceRow.of(row) for row in rows]
 
@@ -129,8 +139,10 @@ def story(db: Database, invoice_id: int) -> Story:
             ((attempts.c.subject == "delivery") & attempts.c.subject_id.in_([d.id for d in sent]))
             | ((attempts.c.subject == "postback") & attempts.c.subject_id.in_([p.id for p in told]))
         )
+        invoice = InvoiceRow.of(row)
+        owed = None if invoice.is_credit or invoice.payable_minor is None else invoice.payable_minor
         return Story(
-            invoice=InvoiceRow.of(row),
+            invoice=invoice,
             warnings=[
                 (str(code), str(detail))
                 for code, detail in tx.execute(
@@ -154,4 +166,7 @@ def story(db: Database, invoice_id: int) -> Story:
                     select(events).where(events.c.invoice_id == invoice_id).order_by(events.c.id)
                 ).mappings()
             ],
+            payments=payments.of_invoice(tx, invoice),
+            left_minor=None if owed is None else owed - settled_minor(tx, invoice_id),
+            credited_by=[(note.number, abs(note.payable_minor or 0)) for note in payments.credit_notes(tx, invoice)],
         )

@@ -41,7 +41,7 @@ def resend(
         _nothing_in_the_air(earlier)
         for row in earlier:
             if row.state == DeliveryState.READY:
-                detail = f"{by} asked for {FACTS[channel].norwegian} instead"
+                detail = f"{by} asked for {FACTS[channel].english} instead"
                 moves.move_delivery(tx, row, DeliveryEvent.STOPPED, now=now, detail=detail)
         if invoice.state == JourneyState.PARKED and invoice.parked_reason in _MENDED_BY_IT:
             moves.move_invoice(tx, invoice, JourneyEvent.RESUMED, now=now, detail=f"resend: {invoice.parked_reason}")
@@ -111,7 +111,7 @@ def _deliveries(tx: Connection, invoice_id: int) -> list[DeliveryRow]:
 
 def _nothing_in_the_air(earlier: list[DeliveryRow]) -> None:
     for row in earlier:
-        name = FACTS[Channel(row.channel)].norwegian
+        name = FACTS[Channel(row.channel)].english
         if row.state == DeliveryState.SENDING:
             raise CannotResend(f"it is being sent as {name} at this moment: ask again in some minutes")
         if row.state == DeliveryState.UNKNOWN:

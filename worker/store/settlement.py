@@ -17,6 +17,7 @@ from worker.store.tables import settlement_items
 
 # What an invoice's debtor no longer owes because of it.
 REDUCES = (EventKind.PAYMENT, EventKind.CREDIT_OFFSET, EventKind.WRITE_OFF)
+SETTLES = ("matched", "booked", "told")
 OPEN_STATES = ("new", "waiting")
 
 
@@ -70,7 +71,7 @@ def settled_by_invoice(tx: Connection, invoice_ids: Sequence[int]) -> dict[int, 
             .where(
                 items.invoice_id.in_(chunk),
                 items.kind.in_([str(kind) for kind in REDUCES]),
-                items.state.in_(["matched", "booked", "told"]),
+                items.state.in_(SETTLES),
             )
             .group_by(items.invoice_id)
         )

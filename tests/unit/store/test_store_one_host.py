@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.store.stocked import MINUTE, NOW, at_once
 from worker.store.database import DatabaseUnusable
-from worker.store.one_host import SILENCE, OneHost
+from worker.store.one_host import SILENCE, OneHost, WorkerSeen
 
 ONE, OTHER = ("kernel-1", "factor-a"), ("kernel-2", "factor-b")
 
@@ -79,3 +79,14 @@ def test_another_database_needs_no_such_thing(tmp_path: Path) -> None:
     OneHost(None, host=ONE).take(NOW).check(NOW)
     OneHost(None, host=OTHER).take(NOW).release(NOW)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_worker_says_that_it_is_at_work_and_that_it_ends_and_a_command_neither(file: Path) -> None:
+    mark = OneHost(file, host=ONE)
+    assert mark.worker() is None and OneHost(None, host=ONE).worker() is None
+    assert mark.take(NOW).worker() is None, "a command has looked, no worker"
+    assert mark.beat(NOW + MINUTE).take(NOW + 3 * MINUTE).worker() == WorkerSeen(NOW + MINUTE, working=True)
+    mark.release(NOW + 4 * MINUTE)
+    assert mark.worker() == WorkerSeen(NOW + 4 * MINUTE, working=False)
+    (file.parent / "worker.db.host").write_bytes(b'{"host": "kernel-1", "name": "factor-a", "at": "2026')
+    assert mark.worker() is None

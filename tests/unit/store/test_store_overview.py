@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tests.unit.store.stocked import MINUTE, NOW, Stock
+from tests.unit.store.stocked import LEASE_OVER, MINUTE, NOW, Stock
 from worker.model.channel import Channel
 from worker.model.journey import DeliveryEvent
 from worker.store import holding, overview, slots
@@ -29,7 +29,23 @@ def test_the_queue_counts_what_is_to_go_out_and_what_of_it_is_due(db: Database, 
     assert added("ehf", "ready") == (2, 1)
     assert added("letter", "unknown")[0] == 1
     assert ("letter", "handed_over") not in queue
-    assert queue["ehf", "ready"].since <= NOW
+    since = queue["ehf", "ready"].since
+    assert since is not None and since <= NOW
+
+
+def test_what_waits_with_its_invoice_for_a_person_is_due_for_nobody(db: Database, stock: Stock) -> None:
+    def letters() -> tuple[int, int, int]:
+        found = {(one.channel, one.state): one for one in overview.queue(db, now=NOW + LEASE_OVER)}
+        one = found.get(("letter", "unknown"))
+        return (one.count, one.due, one.parked) if one else (0, 0, 0)
+
+    count, due, parked = letters()
+    lost = stock.sent(DeliveryEvent.UNKNOWN, Channel.LETTER)
+    assert letters() == (count + 1, due + 1, parked)
+    holding.hold(db, lost.invoice_id, note="ringer trykkeriet", by="Åse", now=NOW)
+    assert letters() == (count + 1, due, parked + 1)
+    holding.withdraw(db, lost.invoice_id, note="levert for hånd", by="Åse", now=NOW)
+    assert letters() == (count, due, parked), "handled by hand: it is in no queue"
 
 
 def test_todays_runs_are_those_of_the_client_and_the_jobs_asked_for(db: Database, stock: Stock) -> None:

@@ -71,7 +71,21 @@ def test_found_by_id_number_client_number_kid_and_erp_id(stock: Stock) -> None:
     invoices.keep(stock.db, invoice_id, now=stock.now, kid=kid)
     for reference in (str(invoice_id), number, f"{stock.client}/{number}", kid, erp_id):
         assert found(stock, reference) == [invoice_id]
-    for reference in ("", "0", "-1", f"nobody/{number}", f"{stock.client}/", "/", "9" * 18, "9" * 40, f" {invoice_id}"):
+    for reference in (
+        "",
+        "0",
+        "-1",
+        f"nobody/{number}",
+        f"{stock.client}/",
+        "/",
+        "9" * 18,
+        "9" * 40,
+        f" {invoice_id}",
+        "id:",
+        "id:0",
+        f"id:{number}",
+        f"id: {invoice_id}",
+    ):
         assert found(stock, reference) == []
 
 
@@ -90,10 +104,12 @@ def test_a_number_may_hold_a_slash(stock: Stock) -> None:
     assert found(stock, f"{stock.client}/{number}") == [invoice_id]
 
 
-def test_our_own_id_wins_over_a_number_but_never_over_a_kid_with_leading_zeros(stock: Stock) -> None:
+def test_our_own_id_may_be_anothers_number_and_is_no_kid_with_leading_zeros(stock: Stock) -> None:
     first = stock.fetched()
     second = stock.fetched(number=str(first))
-    assert found(stock, str(first)) == [first]
+    third = stock.fetched(erp_id=str(first))
+    assert found(stock, str(first)) == [first, second, third], "nobody knows which one was meant"
+    assert found(stock, f"id:{first}") == [first]
     assert found(stock, f"{stock.client}/{first}") == [second]
     padded = f"{first:025d}"
     invoices.keep(stock.db, second, now=stock.now, kid=padded)
