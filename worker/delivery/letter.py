@@ -45,9 +45,7 @@ def print_job(parcel: Parcel, config: DeliveryConfig) -> PrintJob:
     )
 
 
-def letter_paper(
-    invoice: InvoiceRow, pdf: bytes, lines: tuple[str, ...], config: DeliveryConfig
-) -> tuple[bytes, int]:
+def letter_paper(invoice: InvoiceRow, pdf: bytes, lines: tuple[str, ...], config: DeliveryConfig) -> tuple[bytes, int]:
     """What is printed, and its pages: with a sheet in front when it goes elsewhere than to the address drawn on it.
 
     The same arguments give the same bytes, so what was posted can be made again as long as client and factor are called
