@@ -8,6 +8,7 @@ import re
 from asyncio import to_thread
 from collections.abc import AsyncGenerator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def client_file(house: Flow, name: str = "nordlys") -> Path:
 
 async def asked(house: Flow, *words: str) -> Result:
     words = ("doctor", *words, "--settings", str(house.settings_path))
-    return await to_thread(CliRunner().invoke, app, words)
+    return await to_thread(partial(CliRunner().invoke, app, words, env={"COLUMNS": "250"}))
 
 
 async def told(house: Flow, *words: str, code: int = 1) -> dict[tuple[str, str | None], list[tuple[str, str]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -129,6 +130,9 @@ def what_is_gone_is_told_as_gone(house: Flow, lying: set[str], folder: Path) -> 
     assert "documents_removed" in shown and "(removed)" in shown
     zipped = cli(house, "evidence", "nordlys/5001", "--out", str(folder / "e.zip"))
     assert zipped.exit_code == 0 and "removed when its retention was over" in zipped.output
+    with zipfile.ZipFile(folder / "e.zip") as archive:
+        told = archive.read("historie.txt").decode()
+    assert "Mottaker       (slettet fordi lagringstiden var over)" in told and "Østby" not in told
     again = cli(house, "resend", "nordlys/5001", "--channel", "letter", "--reason", "x", "--by", "y")
     assert again.exit_code == 1 and "retention" in again.output
 

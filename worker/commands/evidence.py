@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from worker.clients import load_all_clients
 from worker.commands.common import (
     DEFAULT,
     Invoice,
@@ -17,9 +18,12 @@ from worker.commands.common import (
     the_clock,
     worker_settings,
 )
+from worker.delivery import DeliveryConfig
 from worker.evidence import collect
+from worker.settings import WorkerSettings
 from worker.support import files
-from worker.wiring import build_documents
+from worker.support.env_file import SettingsError
+from worker.wiring import build_documents, delivery_config
 
 
 def evidence(
@@ -34,7 +38,8 @@ def evidence(
     db = open_database(loaded)
     try:
         row = one_invoice(db, invoice)
-        found = collect(db, build_documents(loaded), row.id, now=the_clock().now())
+        config = _named(loaded, row.client)
+        found = collect(db, build_documents(loaded), row.id, config=config, now=the_clock().now())
         target = out or Path(f"evidence-{row.client}-{files.safe_name(row.number)}.zip")
         files.replace(target, found.content, mode=0o600)  # it holds personal data
     except ValueError as error:
@@ -48,3 +53,12 @@ def evidence(
     for one in found.missing:
         typer.echo(f"  missing: {one}", err=True)
     typer.echo(f"{target}: {len(found.content):,} bytes, {len(found.names)} files. It holds personal data.")
+
+
+def _named(settings: WorkerSettings, client: str) -> DeliveryConfig | None:
+    """How client and factor are called today; None when the client's file is gone or broken: that stops no evidence."""
+    try:
+        usable, _ = load_all_clients(settings)
+    except SettingsError:
+        return None
+    return next((delivery_config(settings, one) for one in usable if one.name == client), None)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from worker.delivery.attempts import NOBODY_SERVED, Begun, Desk, begin, conclude, still_ours
-from worker.delivery.letter import job_name, print_job
+from worker.delivery.letter import job_name, posted_words, print_job
 from worker.delivery.outbound import Parcel, Sent
 from worker.model.channel import Channel
 from worker.model.journey import DeliveryEvent
@@ -45,11 +45,12 @@ async def _hand_over(desk: Desk, claimed: list[DeliveryRow]) -> Summary:
                 begun.append(ready)
     if not begun:
         return summary
-    done = await _called(desk, begun)
+    jobs = dict[str, PrintJob]()
+    done = await _called(desk, begun, jobs)
     for one in begun:
         delivery = one.result.delivery
         with _about(delivery), isolated(desk.db, delivery.invoice_id, now=desk.clock.now(), summary=summary):
-            summary.count(await conclude(one, lambda parcel: _outcome(parcel, done)))
+            summary.count(await conclude(one, lambda parcel: _outcome(parcel, done, jobs)))
             if isinstance(done, BatchHandOver) and job_name(one.parcel) in done.went_without:
                 letter_batches.leave(desk.db, delivery)
     return summary
@@ -59,19 +60,20 @@ def _about(delivery: DeliveryRow) -> Any:
     return bound(invoice=delivery.invoice_id, delivery=delivery.id, channel=delivery.channel, attempt=delivery.attempts)
 
 
-async def _called(desk: Desk, begun: list[Begun]) -> BatchHandOver | Exception:
-    """The one call for them all. What goes wrong is everybody's and is told to each attempt."""
-    jobs, refused = list[PrintJob](), dict[str, Refused]()
+async def _called(desk: Desk, begun: list[Begun], jobs: dict[str, PrintJob]) -> BatchHandOver | Exception:
+    """The one call for them all, with the `jobs` made for it by name. What goes wrong is everybody's and is told to
+    each attempt."""
+    refused = dict[str, Refused]()
     try:
         for one in begun:
             try:
-                jobs.append(print_job(one.parcel, desk.config))
+                jobs[job_name(one.parcel)] = print_job(one.parcel, desk.config)
             except Refused as error:
                 refused[job_name(one.parcel)] = error
         if not jobs:
             return BatchHandOver("", refused, frozenset())
         async with still_ours(desk, *(one.result.delivery for one in begun)):
-            done = await desk.carriers.print_house.hand_over_batch(jobs=jobs)
+            done = await desk.carriers.print_house.hand_over_batch(jobs=list(jobs.values()))
     except Exception as error:  # noqa: BLE001 - raised again in each letter's own attempt, which records it
         return error
     count = len(jobs) - len(done.refused) - len(done.went_without)
@@ -79,7 +81,7 @@ async def _called(desk: Desk, begun: list[Begun]) -> BatchHandOver | Exception:
     return replace(done, refused={**done.refused, **refused})
 
 
-async def _outcome(parcel: Parcel, done: BatchHandOver | Exception) -> Sent:
+async def _outcome(parcel: Parcel, done: BatchHandOver | Exception, jobs: dict[str, PrintJob]) -> Sent:
     """This letter's part of it."""
     if isinstance(done, Exception):
         raise done
@@ -88,4 +90,5 @@ async def _outcome(parcel: Parcel, done: BatchHandOver | Exception) -> Sent:
         raise done.refused[job]
     if job in done.went_without:
         raise TryLater("its batch was closed without it; the next one takes it")
-    return Sent(DeliveryEvent.ACCEPTED, done.reference, "handed over to the print house in a batch")
+    words = posted_words("handed over to the print house in a batch", jobs[job].pdf)
+    return Sent(DeliveryEvent.ACCEPTED, done.reference, words)

@@ -8,7 +8,15 @@ from typing import Any
 from sqlalchemy import Column, Connection, Select, select
 
 from worker.store.database import Database
-from worker.store.tables import bounces, deliveries, ehf_responses, links, print_receipts, settlement_items
+from worker.store.tables import (
+    bounces,
+    deliveries,
+    ehf_responses,
+    failed_recipients,
+    links,
+    print_receipts,
+    settlement_items,
+)
 
 Rows = list[dict[str, Any]]
 
@@ -36,6 +44,12 @@ def outside(db: Database, invoice_id: int) -> Outside:
                 "receiver": _rows(tx, about_deliveries(ehf_responses.c.delivery_id)),
                 "bounces": _rows(tx, about_deliveries(bounces.c.delivery_id)),
                 "print_house": _rows(tx, about_deliveries(print_receipts.c.delivery_id)),
+                "failed_recipients": _rows(
+                    tx,
+                    select(failed_recipients)
+                    .where(failed_recipients.c.delivery_id.in_(of_invoice))
+                    .order_by(failed_recipients.c.delivery_id, failed_recipients.c.position),
+                ),
             },
             settlement=_rows(
                 tx,

@@ -14,7 +14,7 @@ from worker.wiring.reporting import (
 )
 from worker.wiring.rule_folders import check_rules_folder, compile_rules, write_rules_manifest
 from worker.wiring.settlement import statement_config
-from worker.wiring.steps import code_step, routing_rules, stamping_config, steps_of
+from worker.wiring.steps import code_step, delivery_config, routing_rules, stamping_config, steps_of
 
 __all__ = [
     "House",
@@ -33,6 +33,7 @@ __all__ = [
     "check_tenant",
     "code_step",
     "compile_rules",
+    "delivery_config",
     "factor_report_config",
     "kid_use",
     "report_config",

@@ -25,7 +25,7 @@ def steps_of(house: House, client: ClientFile, erp: Erp) -> dict[str, Step]:
     db, clock, documents, name = house.db, house.clock, house.documents, client.name
     own = client.settings
     rules = routing_rules(client)
-    sending = _delivery_config(house.settings, client)
+    sending = delivery_config(house.settings, client)
     reach = routing.RememberedReach(lookup=house.lookup, db=db, clock=clock)
     carriers = delivery.Carriers(
         house.access_point, house.mail_server, house.print_house, reach, house.consumers, house.lanes
@@ -93,7 +93,7 @@ async def _bounces(house: House) -> Summary:
 
 def code_step(house: House, client: ClientFile) -> Step:
     """Sends the client's codes that are due; it needs no ERP, so it is also run between the slots."""
-    sending = _delivery_config(house.settings, client)
+    sending = delivery_config(house.settings, client)
 
     async def codes() -> Summary:
         async with house.lanes.codes:
@@ -163,7 +163,8 @@ def stamping_config(settings: WorkerSettings, client: ClientFile) -> stamping.St
     )
 
 
-def _delivery_config(settings: WorkerSettings, client: ClientFile) -> delivery.DeliveryConfig:
+def delivery_config(settings: WorkerSettings, client: ClientFile) -> delivery.DeliveryConfig:
+    """Client and factor as they are named on the way out."""
     own = client.settings
     return delivery.DeliveryConfig(
         client_name=own.client_name,
