@@ -52,7 +52,7 @@ async def test_evidence_holds_everything_and_can_be_checked_without_the_program(
     readme = files["README.txt"].decode()
     assert "Made 25.11.2026 15:30 CET, Norwegian time (UTC+0100)" in readme
     assert "times in the JSON files are UTC" in readme
-    assert "- 1, e-post med lenke, to kari.ostby@privat.example: handed over 25.11.2026 08:00, opened 25.11" in readme
+    assert "- 1, e-mail with link, to kari.ostby@privat.example: handed over 25.11.2026 08:00, opened 25.11" in readme
     assert "Later openings are not kept" in readme
 
 
@@ -155,7 +155,7 @@ async def test_a_letter_to_another_address_is_there_as_it_was_posted(tmp_path: P
         assert f"delivered/{PDF}" in files, "the first letter went without a sheet"
         readme = files["README.txt"].decode()
         assert "it has the SHA-256 of what was posted" in readme
-        assert "- 2, brev, to Kari Østby, Nyveien 2, 0155 OSLO: handed over 25.11.2026 10:30" in readme
+        assert "- 2, letter, to Kari Østby, Nyveien 2, 0155 OSLO: handed over 25.11.2026 10:30" in readme
 
         settings = house.settings_path.read_text(encoding="utf-8")
         house.settings_path.write_text(settings.replace("Postboks 100", "Postboks 200"), encoding="utf-8")

@@ -7,7 +7,17 @@ from typing import Any
 
 from worker.evidence.arrival import Arrival, came_back, reached_at, recipients
 from worker.evidence.papers import ORIGINAL, STAMPED, Papers
-from worker.evidence.words import CARRIERS, EVENTS, MONEY, NOT_THERE, PARKED, QUOTED, RECEIPTS, RESPONSES
+from worker.evidence.words import (
+    CARRIERS,
+    EVENTS,
+    MONEY,
+    NOT_THERE,
+    PARKED,
+    QUOTED,
+    RECEIPTS,
+    RESPONSES,
+    channel_name,
+)
 from worker.model.document import Document, Kind
 from worker.model.ehf import DocumentError, read_document
 from worker.model.journey import DeliveryState, JourneyEvent
@@ -17,7 +27,7 @@ from worker.store.proof import Outside
 from worker.store.reading import Story
 from worker.store.rows import DeliveryRow, EventRow, InvoiceRow
 from worker.support import wording
-from worker.telling import channel_name, debtor_name
+from worker.telling import debtor_name
 
 _REMOVED = "(slettet fordi lagringstiden var over)"
 _COUNTED = ("matched", "booked", "told")  # what waits for a person, or was taken back, is no payment of this invoice

@@ -6,7 +6,7 @@ Written for a debtor or a court: who of the staff did something, and what they n
 from __future__ import annotations
 
 from worker.model.bounce import ReportKind
-from worker.model.channel import Channel
+from worker.model.channel import FACTS, Channel
 from worker.model.journey import DeliveryEvent, DeliveryState, JourneyEvent
 from worker.model.letter import ReceiptStatus
 from worker.model.parked import ParkedReason
@@ -15,6 +15,12 @@ from worker.model.settlement import EventKind
 from worker.store.holds import REMOVED
 
 _J, _D = JourneyEvent, DeliveryEvent
+
+
+def channel_name(channel: str) -> str:
+    """As mails and letters call it."""
+    return FACTS[Channel(channel)].norwegian if channel in set(Channel) else channel or "-"
+
 
 # {way} is "Levering 1 (brev)". What else belongs to the event is put after it.
 EVENTS: dict[str, str] = {
