@@ -339,7 +339,10 @@ def sandbox(
     from worker.demo import serve_sandbox  # noqa: PLC0415 - only the demo may know the sandbox
 
     log.configure(style="auto", level="info")
-    run_async(serve_sandbox(folder=folder, first_port=port))
+    try:
+        run_async(serve_sandbox(folder=folder, first_port=port))
+    except OSError as error:
+        fail(f"the sandbox cannot listen ({error.strerror or error}): give other ports with --port, 0 for free ones", 1)
 
 
 def main() -> None:

@@ -57,10 +57,12 @@ def written(folder: Path, name: str, text: str) -> Path:
 
 @pytest.mark.parametrize("with_defaults", [False, True])
 def test_the_factors_example_works_once_filled_in(tmp_path: Path, *, with_defaults: bool) -> None:
-    path = written(tmp_path, "worker.env", filled(WORKER_EXAMPLE, FACTOR, with_defaults=with_defaults))
+    places = {"DATABASE_URL": f"sqlite:///{tmp_path}/worker.db", "DOCUMENT_STORE": f"{tmp_path}/documents"}
+    lines = "".join(f"{key}={place}\n" for key, place in places.items())  # which production wants whole
+    path = written(tmp_path, "worker.env", filled(WORKER_EXAMPLE, FACTOR, with_defaults=with_defaults) + lines)
     settings = load_worker(path, environ={})
     assert settings.factor_account == "15032080119"
-    _all_others_are_defaults(settings, FACTOR, besides={"CLIENTS_FOLDER"})
+    _all_others_are_defaults(settings, FACTOR, besides={"CLIENTS_FOLDER", *places})
 
 
 @pytest.mark.parametrize("with_defaults", [False, True])

@@ -221,10 +221,9 @@ async def test_a_machine_that_is_not_ready(house: Flow) -> None:
     assert set(found) == {(name, None) for name in ("clock", "database", "documents", "folders", "rules", "portal")}
     (clock,) = found[("clock", None)]
     assert re.match(r"the clock is (359\d|3600) s behind", clock[1])  # less what the asking took
-    assert found[("database", None)][0][1].startswith("the database is at revision none, the program needs ")
+    assert found[("database", None)][0][1].startswith("there is no database yet at ")
     shown = " ".join((await asked(house)).stdout.split())
-    assert "database -> run `factoring-worker migrate` ok documents" not in shown
-    assert "database -> run `factoring-worker migrate` " in shown, "and no other remedy"
+    assert "database -> at the very first start run `factoring-worker migrate`; otherwise start from the" in shown
     assert found[("portal", None)] == [("fault", "something else answers at PORTAL_URL (HTTP 404)")]
 
 

@@ -17,6 +17,8 @@ from worker.support.env_file import SettingsError
 
 LIVE = {
     "ENVIRONMENT": "production",
+    "DATABASE_URL": "sqlite:////var/lib/factoring-worker/worker.db",
+    "DOCUMENT_STORE": "/var/lib/factoring-worker/documents",
     "FACTOR_NAME": "Eksempel Factoring AS",
     "FACTOR_ORGANISATION_NUMBER": "986 252 932",
     "FACTOR_ACCOUNT": "8601 11 17947",

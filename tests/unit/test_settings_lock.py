@@ -138,3 +138,13 @@ def test_production_allows_no_vendors_test_environment(tmp_path: Path, key: str,
     assert told(tmp_path, LIVE | {key: address}) == [
         f"ENVIRONMENT=production refuses the vendor's test environment in {key}"
     ]
+
+
+@pytest.mark.parametrize(
+    ("key", "place"), [("DATABASE_URL", "sqlite:///var/worker.db"), ("DOCUMENT_STORE", "var/documents")]
+)
+def test_production_has_one_memory_wherever_it_is_started(tmp_path: Path, key: str, place: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        worker(tmp_path, LIVE | {key: place})
+    assert any(f"needs a whole path in {key}" in fault for fault in refused.value.faults)
+    worker(tmp_path, DEMO | {key: place})

@@ -78,7 +78,8 @@ def database(db: Database, *, now: datetime) -> list[Finding]:
         prove_writable(db, now=now)
     except SchemaError as error:
         return [fault(error.what, error.remedy)]
-    return [ok("at this program's revision, and can be written to")]
+    place = f", {db.file.resolve()}" if db.file is not None else ""
+    return [ok(f"at this program's revision, and can be written to{place}")]
 
 
 def documents(store: DocumentStore) -> list[Finding]:

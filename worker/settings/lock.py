@@ -67,6 +67,11 @@ def faults(settings: WorkerSettings) -> list[str]:
     return found
 
 
+def _relative_file(database_url: str) -> bool:
+    kind, _, path = database_url.partition(":///")
+    return kind.startswith("sqlite") and not path.startswith("/")
+
+
 def _production(settings: WorkerSettings, hosts: Mapping[str, str]) -> list[str]:
     found = [
         f"ENVIRONMENT=production refuses a sandbox on this machine in {key}"
@@ -104,6 +109,15 @@ def _production(settings: WorkerSettings, hosts: Mapping[str, str]) -> list[str]
             ("PORTAL_URL", settings.portal_url),
         )
         if not url.startswith("https://")
+    ]
+    # Seen from another folder a relative place is another one, empty: what was sent would be sent again.
+    found += [
+        f"ENVIRONMENT=production needs a whole path in {key}: a relative one depends on where the worker is started"
+        for key, relative in (
+            ("DATABASE_URL", _relative_file(settings.database_url)),
+            ("DOCUMENT_STORE", not settings.document_store.startswith(("/", "s3://"))),
+        )
+        if relative
     ]
     if settings.smtp_security == "none" and hosts["SMTP_HOST"] not in LOCAL:
         found.append("ENVIRONMENT=production needs SMTP_SECURITY=starttls or tls to another machine")

@@ -189,8 +189,15 @@ def require_head(database: Database) -> None:
     if current == head:
         return
     _refuse_newer(current, _alembic_config())
+    if current is None:
+        place = str(database.file.resolve()) if database.file is not None else "DATABASE_URL"
+        raise SchemaError(
+            f"there is no database yet at {place} (revision none, the program needs {head})",
+            "at the very first start run `factoring-worker migrate`; otherwise start from the folder it was started"
+            " from before, or write the whole path: an empty database would send everything again",
+        )
     raise SchemaError(
-        f"the database is at revision {current or 'none'}, the program needs {head}", "run `factoring-worker migrate`"
+        f"the database is at revision {current}, the program needs {head}", "run `factoring-worker migrate`"
     )
 
 

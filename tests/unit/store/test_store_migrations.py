@@ -63,7 +63,7 @@ def test_the_migrations_make_what_the_tables_say(empty: Database) -> None:
 
 
 def test_without_migration_the_message_says_what_to_run(empty: Database) -> None:
-    with pytest.raises(SchemaError, match=r"revision none.*run `factoring-worker migrate`"):
+    with pytest.raises(SchemaError, match=r"revision none.*first start run `factoring-worker migrate`"):
         require_head(empty)
 
 
