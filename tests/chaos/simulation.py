@@ -16,8 +16,8 @@ from pathlib import Path
 from sqlalchemy import select
 
 from tests.chaos.storm import Killed, Storm
-from tests.crash.stage import CLEARING, ON, fetch_ehf
-from tests.support.flow import Flow, business, client_plan, logging_to, person, write_settings
+from tests.crash.stage import CLEARING, fetch_ehf
+from tests.support.flow import RETURN_DATA, Flow, business, client_plan, logging_to, person, write_settings
 from tests.support.settlement_samples import OcrAssignment, OcrFile, OcrTransaction, feed
 from tests.support.truth import Expected, Verdict, judge, settle_doubts
 from worker.clients import load_all_clients
@@ -282,7 +282,7 @@ async def _set(seed: int, folder: Path, start: date, database_url: str) -> Async
     tenant = MaventaState().open_company(client_plan().organisation_number)
     by_folder = seed % 4 == 3
     plan = client_plan(
-        **ON, EFAKTURA="on", EFAKTURA_TENANT=tenant, LINK_CODE="second_mail" if seed % 3 == 1 else "same_mail",
+        **RETURN_DATA, EFAKTURA="on", EFAKTURA_TENANT=tenant, LINK_CODE="second_mail" if seed % 3 == 1 else "same_mail",
         EMAIL_CHANNEL="pdf" if seed % 3 == 2 else "link", VOUCHERS="v2" if seed % 5 == 4 else "v1",
     )  # fmt: skip
     world.add_client(client_key=plan.key, name=plan.title, organisation_number=plan.organisation_number)

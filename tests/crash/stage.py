@@ -20,7 +20,7 @@ from types import TracebackType
 
 from sqlalchemy import select
 
-from tests.support.flow import DAY, ClientPlan, Flow, business, client_plan, person, write_settings
+from tests.support.flow import DAY, RETURN_DATA, ClientPlan, Flow, business, client_plan, person, write_settings
 from tests.support.settlement_samples import OcrAssignment, OcrFile, OcrTransaction, feed
 from worker.clients import load_all_clients
 from worker.model.kid import KidLayout
@@ -33,16 +33,6 @@ from worker.store.tables import deliveries
 from worker.support.clock import TurnedClock, oslo
 from worker.wiring import build_house
 
-ON = {
-    "RETURN_DATA": "on",
-    "ACCOUNT_CLEARING": "1510",
-    "ACCOUNT_ADMINISTRATIVE_FEES": "6970",
-    "ACCOUNT_FINANCIAL_FEES": "6975",
-    "ACCOUNT_BANK": "1920",
-    "ACCOUNT_BALANCE": "2990",
-    "ACCOUNT_INTEREST_INCOME": "8050",
-    "ACCOUNT_LOSSES": "7830",
-}
 CLEARING = 1510
 # The payment and the fee that lie in the inbox, on the clearing account.
 CLEARED = Decimal("1250.00") - Decimal("50.00")
@@ -63,7 +53,7 @@ def _sockets() -> Scene:
     tenant = MaventaState().open_company(client_plan().organisation_number)
     return Scene(
         "sockets",
-        client_plan(**ON, EFAKTURA="on", EFAKTURA_TENANT=tenant, LINK_CODE="second_mail"),
+        client_plan(**RETURN_DATA, EFAKTURA="on", EFAKTURA_TENANT=tenant, LINK_CODE="second_mail"),
         {"EFAKTURA_CHANNEL": "maventa"},
         {5001: "ehf", 5002: "efaktura", 5003: "email_link", 5004: "letter"},
     )
@@ -72,7 +62,7 @@ def _sockets() -> Scene:
 def _folders() -> Scene:
     return Scene(
         "folders",
-        client_plan(**ON, EMAIL_CHANNEL="pdf", VOUCHERS="v2"),
+        client_plan(**RETURN_DATA, EMAIL_CHANNEL="pdf", VOUCHERS="v2"),
         {"ACCESS_POINT": "folder", "PRINT_HOUSE": "folder"},
         {5001: "ehf", 5003: "email_pdf", 5004: "letter"},
     )

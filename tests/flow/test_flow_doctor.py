@@ -16,7 +16,7 @@ import asyncssh
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.support.flow import Flow, client_plan, flow, person
+from tests.support.flow import RETURN_DATA, Flow, client_plan, flow, person
 from worker.cli import app
 from worker.sandbox.records import Account
 from worker.sandbox.storecove import legal_entity_id
@@ -25,11 +25,6 @@ from worker.support.clock import SystemClock, oslo_date
 pytestmark = pytest.mark.anyio
 
 REPORTS = {"REPORT_TO": "regnskap@client.example, kontor@client.example"}
-RETURN_DATA = {
-    "RETURN_DATA": "on", "ACCOUNT_CLEARING": "1510", "ACCOUNT_ADMINISTRATIVE_FEES": "6970",
-    "ACCOUNT_FINANCIAL_FEES": "6975", "ACCOUNT_BANK": "1920", "ACCOUNT_BALANCE": "2990",
-    "ACCOUNT_INTEREST_INCOME": "8050", "ACCOUNT_LOSSES": "7830",
-}  # fmt: skip
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import select
 from typer.testing import Result
 
-from tests.support.flow import Flow, client_plan, flow, person
+from tests.support.flow import RETURN_DATA, Flow, client_plan, flow, person
 from tests.support.settlement_samples import OcrAssignment, OcrFile, OcrTransaction, feed
 from worker.sandbox.records import Account
 from worker.store.tables import metadata
@@ -22,18 +22,13 @@ from worker.store.tables import metadata
 pytestmark = pytest.mark.anyio
 
 IN_2031, IN_2032 = "2031-12-31T12:00", "2032-01-02T12:00"
-BOOKS = {
-    "RETURN_DATA": "on", "ACCOUNT_CLEARING": "1510", "ACCOUNT_ADMINISTRATIVE_FEES": "6970",
-    "ACCOUNT_FINANCIAL_FEES": "6975", "ACCOUNT_BANK": "1920", "ACCOUNT_BALANCE": "2990",
-    "ACCOUNT_INTEREST_INCOME": "8050", "ACCOUNT_LOSSES": "7830",
-}  # fmt: skip
 
 
 @asynccontextmanager
 async def old_house(folder: Path) -> AsyncGenerator[Flow]:
     """In November 2026: 5001 paid, 5002 unpaid, 5003 a paid letter, 5004 parked, 5005 held by a person, 5006 withdrawn;
     and money nobody can place, naming 5003."""
-    async with flow(folder, client_plan(**BOOKS)) as house:
+    async with flow(folder, client_plan(**RETURN_DATA)) as house:
         for code in (1510, 6970, 6975, 2990, 8050):
             house.erp().accounts[code] = Account(code=code, name=f"Konto {code}")
         house.invoice(5001, person())

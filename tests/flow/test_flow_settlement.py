@@ -14,7 +14,7 @@ import anyio.to_thread
 import pytest
 from typer.testing import Result
 
-from tests.support.flow import DAY, Flow, client_plan, flow, person
+from tests.support.flow import DAY, RETURN_DATA, Flow, client_plan, flow, person
 from tests.support.settlement_samples import OcrAssignment, OcrFile, OcrTransaction, feed
 from worker.sandbox.records import Account
 from worker.store import settlement, vouchers
@@ -23,16 +23,6 @@ from worker.wiring import check_all_accounts
 
 pytestmark = pytest.mark.anyio
 
-ON = {
-    "RETURN_DATA": "on",
-    "ACCOUNT_CLEARING": "1510",
-    "ACCOUNT_ADMINISTRATIVE_FEES": "6970",
-    "ACCOUNT_FINANCIAL_FEES": "6975",
-    "ACCOUNT_BANK": "1920",
-    "ACCOUNT_BALANCE": "2990",
-    "ACCOUNT_INTEREST_INCOME": "8050",
-    "ACCOUNT_LOSSES": "7830",
-}
 WAITING = ["waiting"]
 CLEARING = 1510
 
@@ -41,7 +31,7 @@ CLEARING = 1510
 async def books(folder: Path, *, version: str = "v1", worker: dict[str, str] | None = None, **changes: str
                 ) -> AsyncGenerator[Flow]:  # fmt: skip
     """A client with return data whose invoices 5001 and 5002, 1250 kroner each, have gone out and been told."""
-    plan = client_plan(**{**ON, "VOUCHERS": version, **changes})
+    plan = client_plan(**{**RETURN_DATA, "VOUCHERS": version, **changes})
     async with flow(folder, plan, settings=worker) as house:
         for code in (CLEARING, 6970, 6975, 2990, 8050):
             house.erp().accounts[code] = Account(code=code, name=f"Konto {code}")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.flow import Flow, client_plan, flow, person
+from tests.support.flow import RETURN_DATA, Flow, client_plan, flow, person
 from tests.support.settlement_samples import OcrAssignment, OcrFile, OcrTransaction
 from worker.ops import Clients
 from worker.ops.desk import Desk
@@ -17,16 +17,6 @@ from worker.sandbox.records import Account
 
 pytestmark = pytest.mark.anyio
 
-BOOKS = {
-    "RETURN_DATA": "on",
-    "ACCOUNT_CLEARING": "1510",
-    "ACCOUNT_ADMINISTRATIVE_FEES": "6970",
-    "ACCOUNT_FINANCIAL_FEES": "6975",
-    "ACCOUNT_BANK": "1920",
-    "ACCOUNT_BALANCE": "2990",
-    "ACCOUNT_INTEREST_INCOME": "8050",
-    "ACCOUNT_LOSSES": "7830",
-}
 LATER = date(2026, 11, 30)
 
 
@@ -54,7 +44,7 @@ async def pay(house: Flow, minor: int, number: int) -> None:
 
 
 async def test_where_it_went_and_what_is_left_to_pay(tmp_path: Path) -> None:
-    async with flow(tmp_path, client_plan(**BOOKS)) as house:
+    async with flow(tmp_path, client_plan(**RETURN_DATA)) as house:
         for code in (1510, 6970, 6975, 2990, 8050):
             house.erp().accounts[code] = Account(code=code, name=f"Konto {code}")
         house.invoice(5001, person())

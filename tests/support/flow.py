@@ -61,6 +61,17 @@ FACTOR = {
     "ACCESS_POINT_TIMEOUT_SECONDS": "0.5",
     "SMTP_TIMEOUT_SECONDS": "3",
 }
+# A client whose payments and fees are posted as vouchers.
+RETURN_DATA = {
+    "RETURN_DATA": "on",
+    "ACCOUNT_CLEARING": "1510",
+    "ACCOUNT_ADMINISTRATIVE_FEES": "6970",
+    "ACCOUNT_FINANCIAL_FEES": "6975",
+    "ACCOUNT_BANK": "1920",
+    "ACCOUNT_BALANCE": "2990",
+    "ACCOUNT_INTEREST_INCOME": "8050",
+    "ACCOUNT_LOSSES": "7830",
+}
 # Wednesday; the fourth day after it is a Sunday.
 DAY = date(2026, 11, 25)
 OWNER = "flow"
